@@ -1,0 +1,8 @@
+//! cnamed: a recursive caching DNS resolver that follows alias chains and shows its work.
+
+pub mod config;
+pub mod master;
+pub mod rrset;
+pub mod server;
+pub mod wire;
+pub mod world;

@@ -1,0 +1,2 @@
+//! The program: arguments, dispatch, exit code.
+fn main() {}

@@ -1,0 +1,1 @@
+//! One test program; each module states what it shows.
