@@ -1,8 +1,19 @@
 //! cnamed: a recursive caching DNS resolver that follows alias chains and shows its work.
 
+pub mod budget;
+pub mod cache;
+pub mod chain;
 pub mod config;
+pub mod failure;
+pub mod iterate;
 pub mod master;
+pub mod request;
+pub mod resolver;
+pub mod respond;
 pub mod rrset;
 pub mod server;
+pub mod trace;
+pub mod trust;
+pub mod upstream;
 pub mod wire;
 pub mod world;

@@ -51,6 +51,21 @@ impl fmt::Display for NameError {
 
 impl std::error::Error for NameError {}
 
+/// Octets of the uncompressed name at the start of `octets`; `None` when there is none.
+pub fn wire_len(octets: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let n = usize::from(*octets.get(at)?);
+        at += 1 + n;
+        if n > MAX_LABEL || at > MAX_NAME {
+            return None;
+        }
+        if n == 0 {
+            return Some(at);
+        }
+    }
+}
+
 impl Name {
     /// The root, `.`.
     pub fn root() -> Name {

@@ -190,14 +190,7 @@ pub fn opt_octets(options: &[(u16, Vec<u8>)]) -> usize {
 
 /// The uncompressed name that `octets` start with.
 fn wire_name(octets: &[u8]) -> Option<&[u8]> {
-    let mut at = 0;
-    loop {
-        let n = usize::from(*octets.get(at)?);
-        at += 1 + n;
-        if n == 0 {
-            return octets.get(..at);
-        }
-    }
+    octets.get(..super::name::wire_len(octets)?)
 }
 
 /// Offsets of name suffixes already written, found by a hash of their lower-case octets. A bounded

@@ -1,0 +1,75 @@
+//! Failed resolutions (RFC 9520): what failed is not tried again at once.
+//!
+//! Knows: one entry per name and type, first for 5 s, doubling to 300 s; an alias loop's entry
+//! never outlives the shortest TTL in it (R23). Does not know: why. Shown by:
+//! `tests/scenarios/r23_*`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::rrset::RrType;
+use crate::wire::Name;
+
+/// First life of a failure (RFC 9520 §3.2: at least 1 s).
+pub const FIRST: Duration = Duration::from_secs(5);
+/// Longest life of a failure (RFC 9520 §3.2: at most 5 minutes).
+pub const LONGEST: Duration = Duration::from_secs(300);
+/// Shortest life of a failure, also of a loop with TTL 0.
+pub const SHORTEST: Duration = Duration::from_secs(1);
+
+#[derive(Clone)]
+struct Entry {
+    failure: Arc<Failure>,
+    until: Instant,
+    life: Duration,
+}
+
+/// Failures by name and type.
+pub struct Failures(moka::sync::Cache<(Name, RrType), Entry>);
+
+impl Failures {
+    /// At most so many octets.
+    pub fn new(octets: u64) -> Failures {
+        Failures(super::lru(octets, |key: &(Name, RrType), _: &Entry| {
+            super::ENTRY_OVERHEAD
+                + key.0.len() as u32
+                + (size_of::<Entry>() + size_of::<Failure>()) as u32
+                + 256
+        }))
+    }
+
+    /// The failure that still stands.
+    pub fn get(&self, name: &Name, rtype: RrType, now: Instant) -> Option<Arc<Failure>> {
+        self.0.get(&(name.clone(), rtype)).filter(|e| now < e.until).map(|e| e.failure)
+    }
+
+    /// Remembers a failure for twice as long as the last time, at most `bound`.
+    pub fn store(
+        &self,
+        name: &Name,
+        rtype: RrType,
+        failure: &Arc<Failure>,
+        bound: Option<Duration>,
+        now: Instant,
+    ) {
+        let key = (name.clone(), rtype);
+        // An entry that died long ago says nothing about now.
+        let last = self.0.get(&key).filter(|e| now < e.until + LONGEST);
+        let life = last.map_or(FIRST, |e| (e.life * 2).min(LONGEST));
+        let shown = bound.map_or(life, |b| life.min(b.max(SHORTEST)));
+        self.0.insert(key, Entry { failure: Arc::clone(failure), until: now + shown, life });
+    }
+
+    /// The name resolved after all.
+    pub fn forget(&self, name: &Name, rtype: RrType) {
+        self.0.invalidate(&(name.clone(), rtype));
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.invalidate_all();
+    }
+}

@@ -1,0 +1,58 @@
+//! MEMORY: everything that outlives a question, under one budget of octets.
+//!
+//! Knows: RRsets and denials with their clocks (`rrsets`), zone cuts (`cuts`), what servers are
+//! like (`servers`), what failed lately (`failures`), and how `cache.max-memory` is shared among
+//! them. moka bounds memory and never time: every entry carries its own times, compared with `now`
+//! on reading. Nothing is read back right after it was stored: a full TinyLFU cache refuses
+//! newcomers, so a request keeps what it learned on its own [`rrsets::Scratch`].
+//!
+//! Shown by: `tests/scenarios/r34_*` … `r40_*`, `cache_*`.
+
+pub mod cuts;
+pub mod failures;
+pub mod rrsets;
+pub mod servers;
+
+use crate::config;
+
+/// What moka itself takes per entry beside key and value, measured (hotpath.md §4).
+pub const ENTRY_OVERHEAD: u32 = 350;
+
+/// All caches of one resolver.
+pub struct Cache {
+    /// RRsets and denials.
+    pub rrsets: rrsets::RrSets,
+    /// Delegations.
+    pub cuts: cuts::Cuts,
+    /// Round-trip times, EDNS, cookies, lameness.
+    pub servers: servers::Servers,
+    /// Failed resolutions (RFC 9520).
+    pub failures: failures::Failures,
+}
+
+impl Cache {
+    /// Empty caches that together keep within `settings.max_memory`.
+    pub fn new(settings: &config::Cache) -> Cache {
+        let percent = |n: u64| settings.max_memory / 100 * n;
+        Cache {
+            rrsets: rrsets::RrSets::new(percent(82), settings),
+            cuts: cuts::Cuts::new(percent(10)),
+            servers: servers::Servers::new(percent(4)),
+            failures: failures::Failures::new(percent(4)),
+        }
+    }
+}
+
+/// An LRU moka cache of at most `octets` by `weigh`; for small things of which every newcomer must
+/// be let in.
+fn lru<K, V>(octets: u64, weigh: fn(&K, &V) -> u32) -> moka::sync::Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    moka::sync::Cache::builder()
+        .max_capacity(octets)
+        .weigher(weigh)
+        .eviction_policy(moka::policy::EvictionPolicy::lru())
+        .build()
+}

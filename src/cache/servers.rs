@@ -1,0 +1,245 @@
+//! What is known of each server's address: round-trip time, silence, EDNS, cookies, lameness.
+//!
+//! Knows: the smoothed RTT of RFC 6298, when a silent server may be tried again, for which zones a
+//! server was of no use lately. Does not know: which server to ask (`iterate::select`). Shown by:
+//! `tests/scenarios/select_*`; `../shared/attacks` dead, loss, edns.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::wire::Name;
+use crate::world::lock;
+
+/// Shortest wait before another server is asked too.
+pub const MIN_PATIENCE: Duration = Duration::from_millis(40);
+/// Longest wait before another server is asked too.
+pub const MAX_PATIENCE: Duration = Duration::from_millis(400);
+/// The wait for a server that nobody has asked yet: three dead servers out of four cost under a
+/// second.
+pub const UNKNOWN_PATIENCE: Duration = Duration::from_millis(280);
+/// So many exchanges in a row without a reply, and none for [`SILENT_FOR`], make a server silent.
+pub const SILENT_STREAK: u32 = 4;
+/// See [`SILENT_STREAK`].
+pub const SILENT_FOR: Duration = Duration::from_secs(2);
+/// A silent server is tried again after so long, doubling to [`MAX_PROBE`].
+pub const FIRST_PROBE: Duration = Duration::from_secs(1);
+/// See [`FIRST_PROBE`].
+pub const MAX_PROBE: Duration = Duration::from_secs(2);
+/// A lame server comes last for its zone for so long.
+pub const LAME_FOR: Duration = Duration::from_secs(60);
+/// Zones remembered per server as lame.
+pub const LAME_ZONES: usize = 16;
+/// EDNS is tried again after so long at a server that refused it.
+pub const PLAIN_FOR: Duration = Duration::from_secs(900);
+/// 0x20 is tried again after so long at a server that did not echo case.
+pub const NO_CASE_FOR: Duration = Duration::from_secs(3600);
+
+/// How a server has behaved.
+#[derive(Debug, Default)]
+pub struct Server {
+    srtt: Option<Duration>,
+    rttvar: Duration,
+    streak: u32,
+    last_reply: Option<Instant>,
+    first_silence: Option<Instant>,
+    probe_at: Option<Instant>,
+    probe_gap: Duration,
+    plain_until: Option<Instant>,
+    no_case_until: Option<Instant>,
+    /// Its server cookie, 8–32 octets (RFC 7873 §4.2).
+    pub cookie: Option<Vec<u8>>,
+    lame: Vec<(Name, Instant)>,
+}
+
+/// How a server may be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Answers, or nobody knows yet.
+    Good,
+    /// Useless for this zone lately.
+    Lame,
+    /// Has not answered for a while; may be tried once now.
+    Probe,
+    /// Has not answered for a while; not yet again.
+    Silent,
+}
+
+impl Server {
+    /// A reply came after `rtt` (RFC 6298 §2).
+    pub fn replied(&mut self, rtt: Duration, now: Instant) {
+        match self.srtt {
+            None => (self.srtt, self.rttvar) = (Some(rtt), rtt / 2),
+            Some(srtt) => {
+                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
+                self.srtt = Some((srtt * 7 + rtt) / 8);
+            }
+        }
+        self.streak = 0;
+        self.last_reply = Some(now);
+        self.first_silence = None;
+        self.probe_at = None;
+        self.probe_gap = Duration::ZERO;
+    }
+
+    /// No reply came.
+    pub fn was_silent(&mut self, now: Instant) {
+        self.streak = self.streak.saturating_add(1);
+        let since = *self.first_silence.get_or_insert(now);
+        let quiet = self.last_reply.map_or(since, |reply| reply.max(since));
+        if self.streak >= SILENT_STREAK && now.duration_since(quiet) >= SILENT_FOR || self.probe_at.is_some()
+        {
+            self.probe_gap = (self.probe_gap * 2).clamp(FIRST_PROBE, MAX_PROBE);
+            self.probe_at = Some(now + self.probe_gap);
+        }
+    }
+
+    /// Another server answered while this one was still waited for.
+    pub fn was_slow(&mut self, waited: Duration, now: Instant) {
+        self.srtt = Some(self.srtt.map_or(waited * 2, |srtt| srtt.max(waited)));
+        self.was_silent(now);
+    }
+
+    /// Every exchange of a whole attempt at a zone came to nothing: silent at once.
+    pub fn gave_up(&mut self, now: Instant) {
+        if self.streak > 0 && self.last_reply.is_none_or(|reply| now.duration_since(reply) >= SILENT_FOR) {
+            self.probe_gap = (self.probe_gap * 2).clamp(FIRST_PROBE, MAX_PROBE);
+            self.probe_at = Some(now + self.probe_gap);
+        }
+    }
+
+    /// How long to wait before another server is asked too.
+    pub fn patience(&self) -> Duration {
+        match self.srtt {
+            None => UNKNOWN_PATIENCE,
+            Some(srtt) => (srtt + self.rttvar * 4).clamp(MIN_PATIENCE, MAX_PATIENCE),
+        }
+    }
+
+    /// Smoothed round-trip time, if it ever answered.
+    pub fn srtt(&self) -> Option<Duration> {
+        self.srtt
+    }
+
+    /// How it may be used for `zone`.
+    pub fn standing(&self, zone: &Name, now: Instant) -> Standing {
+        match self.probe_at {
+            Some(at) if now < at => Standing::Silent,
+            Some(_) => Standing::Probe,
+            None if self.lame.iter().any(|(z, until)| z == zone && now < *until) => Standing::Lame,
+            None => Standing::Good,
+        }
+    }
+
+    /// Somebody tries the silent server now: nobody else for a while.
+    pub fn probing(&mut self, now: Instant) {
+        if self.probe_at.is_some() {
+            self.probe_at = Some(now + self.probe_gap.max(FIRST_PROBE));
+        }
+    }
+
+    /// It was of no use for `zone`.
+    pub fn mark_lame(&mut self, zone: &Name, now: Instant) {
+        self.lame.retain(|(z, until)| z != zone && now < *until);
+        if self.lame.len() == LAME_ZONES {
+            self.lame.remove(0);
+        }
+        self.lame.push((zone.clone(), now + LAME_FOR));
+    }
+
+    /// May EDNS be spoken to it?
+    pub fn speaks_edns(&self, now: Instant) -> bool {
+        self.plain_until.is_none_or(|until| now >= until)
+    }
+
+    /// It answers without EDNS only.
+    pub fn mark_plain(&mut self, now: Instant) {
+        self.plain_until = Some(now + PLAIN_FOR);
+    }
+
+    /// Does it echo the case of the question?
+    pub fn keeps_case(&self, now: Instant) -> bool {
+        self.no_case_until.is_none_or(|until| now >= until)
+    }
+
+    /// Over TCP too its echo had another case.
+    pub fn mark_caseless(&mut self, now: Instant) {
+        self.no_case_until = Some(now + NO_CASE_FOR);
+    }
+}
+
+/// Servers by address and port.
+pub struct Servers(moka::sync::Cache<SocketAddr, Arc<Mutex<Server>>>);
+
+impl Servers {
+    /// At most so many octets.
+    pub fn new(octets: u64) -> Servers {
+        // The state grows by a cookie and some lame zones; count that from the start.
+        Servers(super::lru(octets, |_: &SocketAddr, _: &Arc<Mutex<Server>>| {
+            super::ENTRY_OVERHEAD + size_of::<Server>() as u32 + 256
+        }))
+    }
+
+    /// Looks at, or changes, what is known of a server.
+    pub fn with<T>(&self, server: SocketAddr, look: impl FnOnce(&mut Server) -> T) -> T {
+        let state = self.0.get(&server).unwrap_or_else(|| {
+            let fresh = Arc::new(Mutex::new(Server::default()));
+            self.0.insert(server, Arc::clone(&fresh));
+            fresh
+        });
+        look(&mut lock(&state))
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lossy_server_is_not_silent_and_a_dead_one_is_probed() {
+        let zone: Name = "z.".parse().unwrap();
+        let start = Instant::now();
+        let mut lossy = Server::default();
+        for i in 0..100u64 {
+            let now = start + Duration::from_millis(i * 100);
+            if i % 5 == 0 {
+                lossy.replied(Duration::from_millis(1), now)
+            } else {
+                lossy.was_silent(now)
+            }
+            assert_eq!(lossy.standing(&zone, now), Standing::Good);
+        }
+        let mut dead = Server::default();
+        for i in 0..SILENT_STREAK + 1 {
+            dead.was_silent(start + Duration::from_secs(u64::from(i)));
+        }
+        let now = start + Duration::from_secs(u64::from(SILENT_STREAK));
+        assert_eq!(dead.standing(&zone, now), Standing::Silent);
+        let later = now + MAX_PROBE;
+        assert_eq!(dead.standing(&zone, later), Standing::Probe);
+        dead.probing(later);
+        assert_eq!(dead.standing(&zone, later), Standing::Silent);
+        dead.replied(Duration::from_millis(5), later);
+        assert_eq!(dead.standing(&zone, later), Standing::Good);
+    }
+
+    #[test]
+    fn patience_follows_the_round_trip_time() {
+        let mut server = Server::default();
+        assert_eq!(server.patience(), UNKNOWN_PATIENCE);
+        let now = Instant::now();
+        server.replied(Duration::from_micros(100), now);
+        assert_eq!(server.patience(), MIN_PATIENCE);
+        for _ in 0..50 {
+            server.replied(Duration::from_millis(900), now);
+        }
+        assert_eq!(server.patience(), MAX_PATIENCE);
+    }
+}

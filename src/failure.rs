@@ -1,0 +1,231 @@
+//! Why a resolution failed, as values, and the one place for the words that say so.
+//!
+//! Knows: every reason for SERVFAIL, its Extended DNS Error (RFC 8914) and its sentence; EDE texts,
+//! traces and logs all speak through [`Failure::sentence`]. Does not know: NXDOMAIN and NODATA,
+//! which are outcomes and no failures. Shown by: `tests/scenarios/r19_*`, `r21_*`, `r22_*`, `walk_*`.
+
+use std::fmt::Write as _;
+
+use crate::rrset::RrType;
+use crate::wire::Name;
+
+/// Longest EDE text (alias-rules R22).
+pub const EDE_TEXT_OCTETS: usize = 200;
+
+/// An Extended DNS Error (RFC 8914): code and text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Ede {
+    pub code: u16,
+    pub text: String,
+}
+
+#[allow(missing_docs)] // the names of RFC 8914 §4
+impl Ede {
+    pub const OTHER: u16 = 0;
+    pub const STALE_ANSWER: u16 = 3;
+    pub const CACHED_ERROR: u16 = 13;
+    pub const NOT_READY: u16 = 14;
+    pub const PROHIBITED: u16 = 18;
+    pub const STALE_NXDOMAIN: u16 = 19;
+    pub const NOT_AUTHORITATIVE: u16 = 20;
+    pub const NOT_SUPPORTED: u16 = 21;
+    pub const NO_REACHABLE_AUTHORITY: u16 = 22;
+    pub const NETWORK_ERROR: u16 = 23;
+    pub const INVALID_DATA: u16 = 24;
+
+    /// An EDE whose text is cut at a character boundary to what R22 allows.
+    pub fn new(code: u16, text: impl Into<String>) -> Ede {
+        let mut text = text.into();
+        if text.len() > EDE_TEXT_OCTETS {
+            let mut end = EDE_TEXT_OCTETS - 3;
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
+            text.push_str("...");
+        }
+        Ede { code, text }
+    }
+}
+
+/// Which limit of [`crate::budget`] was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `max-upstream-queries`, or the weighted ceiling below it.
+    Messages,
+    /// Octets received from servers.
+    Octets,
+    /// `resolver.timeout`.
+    Time,
+    /// Nested look-ups of name server addresses.
+    Depth,
+}
+
+/// What the servers of a zone did, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Tally {
+    pub silent: u16,
+    pub refused: u16,
+    pub servfail: u16,
+    pub lame: u16,
+    pub malformed: u16,
+    pub unreachable: u16,
+}
+
+impl Tally {
+    fn words(&self) -> String {
+        let mut out = String::new();
+        for (n, word) in [
+            (self.silent, "silent"),
+            (self.refused, "refused"),
+            (self.servfail, "said SERVFAIL"),
+            (self.lame, "lame"),
+            (self.malformed, "malformed"),
+            (self.unreachable, "unreachable"),
+        ] {
+            if n > 0 {
+                let comma = if out.is_empty() { "" } else { ", " };
+                let _ = write!(out, "{comma}{n} {word}");
+            }
+        }
+        out
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The chain comes back to a name it has left (R19). From the first name that repeats to its
+    /// second appearance.
+    Loop(Vec<Name>),
+    /// A DNAME whose target is at or below its owner (R13).
+    EndlessDname {
+        /// The name that was being rewritten.
+        name: Name,
+        /// The DNAME's owner.
+        owner: Name,
+        /// The DNAME's target.
+        target: Name,
+    },
+    /// One redirection more than allowed (R17).
+    ChainTooLong {
+        /// `max-chain-length`.
+        limit: usize,
+        /// The owner of the alias that was one too many.
+        at: Name,
+    },
+    /// The question's budget is spent (R20).
+    Limit {
+        /// Which.
+        limit: Limit,
+        /// The name being looked up.
+        at: Name,
+    },
+    /// Every server of the zone failed for this name.
+    NoServer {
+        /// What was asked.
+        owner: Name,
+        /// What was asked.
+        rtype: RrType,
+        /// Whose servers.
+        zone: Name,
+        /// What they did.
+        tally: Tally,
+    },
+    /// No name server of the zone has an address that can be reached.
+    NoAddress {
+        /// What was asked.
+        owner: Name,
+        /// Whose servers.
+        zone: Name,
+        /// Its servers' names depend on the zone itself.
+        cyclic: bool,
+    },
+}
+
+impl Failure {
+    /// The sentence that says it: EDE text, trace and log.
+    pub fn sentence(&self) -> String {
+        match self {
+            Failure::Loop(names) => loop_sentence(names),
+            Failure::EndlessDname { name, owner, target } => {
+                format!("CNAME loop: {name} never ends: {owner} DNAME {target}")
+            }
+            Failure::ChainTooLong { limit, at } => format!("CNAME chain longer than {limit} at {at}"),
+            Failure::Limit { limit: Limit::Messages | Limit::Octets, at } => {
+                format!("query limit reached at {at}")
+            }
+            Failure::Limit { limit: Limit::Time, at } => format!("time limit reached at {at}"),
+            Failure::Limit { limit: Limit::Depth, at } => format!("delegation depth limit reached at {at}"),
+            Failure::NoServer { owner, rtype, zone, tally } => {
+                format!("no server of {zone} answered {owner} {rtype}: {}", tally.words())
+            }
+            Failure::NoAddress { owner, zone, cyclic: true } => {
+                format!("no server of {zone} has an address (its delegation is cyclic), wanted for {owner}")
+            }
+            Failure::NoAddress { owner, zone, cyclic: false } => {
+                format!("no server of {zone} has a usable address, wanted for {owner}")
+            }
+        }
+    }
+
+    /// The Extended DNS Error to send.
+    pub fn ede(&self) -> Ede {
+        let code = match self {
+            Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => Ede::OTHER,
+            Failure::Limit { .. } => Ede::OTHER,
+            Failure::NoServer { .. } | Failure::NoAddress { .. } => Ede::NO_REACHABLE_AUTHORITY,
+        };
+        Ede::new(code, self.sentence())
+    }
+
+    /// Did this come from the budget of one question, so that another question may fare better?
+    pub fn is_own_limit(&self) -> bool {
+        matches!(self, Failure::Limit { .. })
+    }
+}
+
+/// `CNAME loop: a. -> b. -> a.`; over 200 octets the middle names give way to `...` (R22).
+fn loop_sentence(names: &[Name]) -> String {
+    let texts: Vec<String> = names.iter().map(Name::to_string).collect();
+    let full = format!("CNAME loop: {}", texts.join(" -> "));
+    if full.len() <= EDE_TEXT_OCTETS {
+        return full;
+    }
+    let (Some(first), Some(last)) = (texts.first(), texts.last()) else { return full };
+    let mut head = format!("CNAME loop: {first}");
+    let tail = format!(" -> ... -> {last}");
+    for text in texts.iter().skip(1) {
+        if head.len() + 4 + text.len() + tail.len() > EDE_TEXT_OCTETS {
+            break;
+        }
+        head.push_str(" -> ");
+        head.push_str(text);
+    }
+    head + &tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_loops_lose_their_middle() {
+        let names: Vec<Name> = (0..12)
+            .map(|i| format!("hop-number-{i}.some-zone.example.").parse().unwrap())
+            .chain(["hop-number-0.some-zone.example.".parse().unwrap()])
+            .collect();
+        let text = Failure::Loop(names).sentence();
+        assert!(text.len() <= EDE_TEXT_OCTETS, "{text}");
+        assert!(text.starts_with("CNAME loop: hop-number-0.some-zone.example. -> hop-number-1."));
+        assert!(text.ends_with(" -> ... -> hop-number-0.some-zone.example."), "{text}");
+    }
+
+    #[test]
+    fn ede_text_is_cut_at_a_boundary() {
+        let ede = Ede::new(0, "é".repeat(150));
+        assert!(ede.text.len() <= EDE_TEXT_OCTETS && ede.text.ends_with("..."));
+    }
+}

@@ -1,0 +1,407 @@
+//! One question to the servers of one zone cut, until one of them answers usefully.
+//!
+//! Knows: asking the next server early when one is slow, finding addresses of name servers without
+//! glue, giving up. Every reply is read by `trust::scrub`; one that is of no use moves on to the
+//! next server and is remembered. Shown by: `tests/scenarios/walk_lame_*`, `select_*`;
+//! `../shared/attacks` lame, dead, loss, nxns, camp.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep_until};
+
+use super::select::{self, Candidate};
+use super::{Scope, Walker, may_go_deeper, out_of, server_at, usable};
+use crate::cache::cuts::{Cut, CutKind};
+use crate::cache::rrsets::{Freshness, Hop};
+use crate::cache::servers::{Standing, UNKNOWN_PATIENCE};
+use crate::failure::{Failure, Limit, Tally};
+use crate::request::Request;
+use crate::rrset::{Question, RrType};
+use crate::trace::{Event, Flaw, Meaning};
+use crate::trust::scrub::{self, Asked, Manner, Reply};
+use crate::upstream::{AskError, Query, Received};
+use crate::wire::{Message, Name};
+use crate::world::BoxFuture;
+
+/// The servers of one zone get so long for one question; four silent ones cost less than the four
+/// seconds after which people think that the network is gone.
+pub const TIME_PER_ZONE: Duration = Duration::from_millis(2_800);
+/// Useless replies to one question after which the zone counts as broken.
+pub const MAX_FLAWS: usize = 6;
+/// Addresses looked up at the same time for one zone.
+const LOOKUPS_AT_ONCE: usize = 2;
+/// Name server names looked up for one question of one zone.
+const LOOKUPS_PER_ZONE: usize = 4;
+
+/// What the loop waits for.
+enum Happening {
+    Replied { candidate: usize, result: Result<Received, AskError> },
+    Addresses { server: Name, addresses: Vec<IpAddr> },
+}
+
+/// What does not change while the servers of a cut are asked.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    walker: &'a Arc<Walker>,
+    request: &'a Arc<Request>,
+    cut: &'a Arc<Cut>,
+    question: &'a Question,
+    scope: &'a Scope,
+    manner: Manner,
+    minimised: bool,
+    until: Instant,
+}
+
+/// The servers of a cut while they are asked.
+struct Asking<'a> {
+    context: Context<'a>,
+    candidates: Vec<Candidate>,
+    /// Name servers whose addresses can be looked up.
+    names: Vec<Name>,
+    /// Addresses that nobody vouches for.
+    hearsay: Vec<(Name, IpAddr)>,
+    waiting: FuturesUnordered<BoxFuture<'a, Happening>>,
+    lookups: usize,
+    lookups_under_way: usize,
+    tally: Tally,
+    limit: Option<Limit>,
+    /// When the next server is asked although one is still waited for.
+    hedge_at: Option<Instant>,
+}
+
+impl Walker {
+    /// Asks the servers of `cut`; a [`Reply::Unusable`] is never returned.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        cut: &Arc<Cut>,
+        question: &Question,
+        scope: &Scope,
+        manner: Manner,
+        minimised: bool,
+    ) -> Result<Reply, Arc<Failure>> {
+        let manner = if cut.kind == CutKind::Forward { Manner::Forwarder } else { manner };
+        let until = (self.world.clock.now() + TIME_PER_ZONE).min(request.budget.deadline());
+        let context = Context { walker: self, request, cut, question, scope, manner, minimised, until };
+        Asking::new(context).run().await
+    }
+}
+
+impl<'a> Asking<'a> {
+    fn new(context: Context<'a>) -> Asking<'a> {
+        let mut asking = Asking {
+            context,
+            candidates: Vec::new(),
+            names: Vec::new(),
+            hearsay: Vec::new(),
+            waiting: FuturesUnordered::new(),
+            lookups: 0,
+            lookups_under_way: 0,
+            tally: Tally::default(),
+            limit: None,
+            hedge_at: None,
+        };
+        for address in &context.cut.addresses {
+            if context.request.routes.reach(address.ip()) {
+                asking.add(*address, None);
+            }
+        }
+        for server in &context.cut.servers {
+            let known =
+                if server.glue.is_empty() { asking.known_addresses(&server.name) } else { Vec::new() };
+            let addresses = if server.glue.is_empty() { &known } else { &server.glue };
+            for address in addresses {
+                if usable(context.request, *address) {
+                    asking.add(server_at(*address), Some(&server.name));
+                }
+            }
+            // A server inside the zone can only be reached through glue.
+            if known.is_empty() && !server.name.is_at_or_below(&context.cut.zone) {
+                asking.names.push(server.name.clone());
+            }
+            asking.hearsay.extend(server.hearsay.iter().map(|a| (server.name.clone(), *a)));
+        }
+        // Names whose servers came with glue are looked up last: only when the glue is of no use.
+        let with_glue =
+            |name: &Name| context.cut.servers.iter().any(|s| s.name == *name && !s.glue.is_empty());
+        let rng = &context.walker.world.rng;
+        asking.names.sort_by_cached_key(|name| (with_glue(name), rng.u16()));
+        asking
+    }
+
+    /// Addresses that the name server's own zone has told.
+    fn known_addresses(&self, server: &Name) -> Vec<IpAddr> {
+        let Context { walker, request, .. } = self.context;
+        let now = walker.world.clock.now();
+        let families = [(RrType::A, request.routes.v4), (RrType::AAAA, request.routes.v6)];
+        let mut found = Vec::new();
+        for (rtype, _) in families.into_iter().filter(|(_, routed)| *routed) {
+            let hop = walker.cache.rrsets.look_up(&request.own, server, rtype, Freshness::Live, now);
+            if let Some(Hop::Data(sets)) = hop {
+                found.extend(sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()));
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, address: SocketAddr, name: Option<&Name>) {
+        if self.candidates.iter().any(|c| c.address == address) {
+            return;
+        }
+        let Context { walker, cut, .. } = self.context;
+        let now = walker.world.clock.now();
+        let (standing, srtt) = walker.cache.servers.with(address, |s| (s.standing(&cut.zone, now), s.srtt()));
+        self.candidates.push(Candidate {
+            address,
+            name: name.cloned(),
+            tries: 0,
+            under_way: 0,
+            flawed: false,
+            heard: Arc::default(),
+            standing,
+            srtt,
+        });
+    }
+
+    async fn run(mut self) -> Result<Reply, Arc<Failure>> {
+        let until = self.context.until;
+        self.start_something();
+        loop {
+            if self.waiting.is_empty() {
+                return Err(self.failure());
+            }
+            let hedge_at = self.hedge_at.unwrap_or(until).min(until);
+            let happening = tokio::select! {
+                biased;
+                Some(happening) = self.waiting.next() => happening,
+                () = sleep_until(hedge_at) => {
+                    if hedge_at >= until {
+                        self.count_silent();
+                        return Err(self.failure());
+                    }
+                    self.hedge_at = None;
+                    self.start_something();
+                    continue;
+                }
+            };
+            match happening {
+                Happening::Replied { candidate, result } => {
+                    if let Some(reply) = self.replied(candidate, result) {
+                        return Ok(reply);
+                    }
+                }
+                Happening::Addresses { server, addresses } => {
+                    self.lookups_under_way -= 1;
+                    for address in addresses {
+                        self.add(server_at(address), Some(&server));
+                    }
+                }
+            }
+            if self.limit.is_none() && self.tally_of_flaws() < MAX_FLAWS {
+                self.start_if_idle();
+            }
+        }
+    }
+
+    fn tally_of_flaws(&self) -> usize {
+        self.candidates.iter().filter(|c| c.flawed).count()
+    }
+
+    /// Starts the next exchange unless one is under way that still has its time.
+    fn start_if_idle(&mut self) {
+        let busy = self.candidates.iter().any(|c| c.under_way > 0) || self.lookups_under_way > 0;
+        let fresh = self.candidates.iter().any(|c| c.tries == 0 && !c.flawed && c.standing == Standing::Good);
+        let exchanging = self.candidates.iter().any(|c| c.under_way > 0);
+        if !busy || (!exchanging && fresh) {
+            self.start_something();
+        }
+    }
+
+    /// Another server; or another server's address; or the same server once more.
+    fn start_something(&mut self) {
+        let rng = &self.context.walker.world.rng;
+        let next = select::next(&self.candidates, rng);
+        let fresh = next.filter(|i| self.candidates.get(*i).is_some_and(|c| c.tries == 0));
+        if let Some(i) = fresh {
+            self.exchange(i);
+        } else if self.look_up_addresses() {
+            self.hedge_at = next.map(|_| self.now() + UNKNOWN_PATIENCE);
+        } else if let Some(i) = next {
+            self.exchange(i);
+        } else if self.waiting.is_empty() && !self.hearsay.is_empty() {
+            for (name, address) in std::mem::take(&mut self.hearsay) {
+                if usable(self.context.request, address) {
+                    self.add(server_at(address), Some(&name));
+                }
+            }
+            if let Some(i) = select::next(&self.candidates, rng) {
+                self.exchange(i);
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.context.walker.world.clock.now()
+    }
+
+    fn exchange(&mut self, index: usize) {
+        let now = self.now();
+        let context = self.context;
+        let Some(candidate) = self.candidates.get_mut(index) else { return };
+        let patience = context.walker.cache.servers.with(candidate.address, |s| s.patience());
+        self.hedge_at = Some(now + patience * (1 << candidate.tries.min(5)));
+        candidate.tries += 1;
+        candidate.under_way += 1;
+        let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
+        self.waiting.push(Box::pin(async move {
+            let query = Query {
+                server,
+                server_name: name.as_ref(),
+                zone: &context.cut.zone,
+                question: context.question,
+                recursive: context.manner == Manner::Forwarder,
+                minimised: context.minimised,
+                purpose: context.scope.purpose,
+                scope: context.scope.id,
+                until: context.until,
+                heard,
+            };
+            let result = context.walker.upstream.query(context.request, &query).await;
+            Happening::Replied { candidate: index, result }
+        }));
+    }
+
+    /// Begins to look up addresses of name servers; `false`: there is none to look up.
+    fn look_up_addresses(&mut self) -> bool {
+        let Context { walker, request, cut, scope, .. } = self.context;
+        if scope.is_reaching(&cut.zone) || !may_go_deeper(scope) || cut.is_unreachable(self.now()) {
+            self.names.clear();
+        }
+        let mut started = false;
+        while self.lookups_under_way < LOOKUPS_AT_ONCE
+            && self.lookups < LOOKUPS_PER_ZONE
+            && request.budget.may_look_up_address()
+        {
+            if self.names.is_empty() {
+                break;
+            }
+            let server = self.names.remove(0);
+            self.lookups += 1;
+            self.lookups_under_way += 1;
+            started = true;
+            self.waiting.push(Box::pin(async move {
+                let addresses = walker.addresses_of(request, &server, &cut.zone, scope).await;
+                Happening::Addresses { server, addresses }
+            }));
+        }
+        started
+    }
+
+    /// A server answered or failed; its reply when it is of use.
+    fn replied(&mut self, index: usize, result: Result<Received, AskError>) -> Option<Reply> {
+        let candidate = self.candidates.get_mut(index)?;
+        candidate.under_way = candidate.under_way.saturating_sub(1);
+        let address = candidate.address;
+        match result {
+            Ok(received) => match self.read(address, &received) {
+                Reply::Unusable(flaw) => self.flawed(index, flaw),
+                reply => return Some(reply),
+            },
+            Err(AskError::Silent) => self.tally.silent = self.tally.silent.saturating_add(1),
+            Err(AskError::Unreachable) => self.flawed(index, Flaw::Unreachable),
+            Err(AskError::Malformed) => self.flawed(index, Flaw::Malformed),
+            Err(AskError::Limit(limit)) => self.limit = Some(limit),
+        }
+        None
+    }
+
+    fn read(&self, server: SocketAddr, received: &Received) -> Reply {
+        let Context { request, cut, question, scope, manner, .. } = self.context;
+        let Ok(message) = Message::parse(&received.bytes) else { return Reply::Unusable(Flaw::Malformed) };
+        let asked = Asked { zone: &cut.zone, question, unforgeable: received.unforgeable, manner };
+        let mut notes = scrub::Notes::default();
+        let reply = scrub::read(&message, &asked, &mut notes);
+        let trace = &request.trace;
+        trace.note(scope.id, || Event::Received {
+            server,
+            rtt: received.rtt,
+            octets: received.bytes.len(),
+            meaning: meaning(&reply),
+            cookie: received.unforgeable,
+        });
+        for (owner, rtype, why) in notes.dropped {
+            trace.note(scope.id, || Event::Dropped { owner, rtype, why });
+        }
+        for (owner, code) in notes.lints {
+            trace.note(scope.id, || Event::Lint { code, owner });
+        }
+        reply
+    }
+
+    fn flawed(&mut self, index: usize, flaw: Flaw) {
+        let Context { walker, request, cut, scope, .. } = self.context;
+        let now = self.now();
+        let Some(candidate) = self.candidates.get_mut(index) else { return };
+        candidate.flawed = true;
+        let server = candidate.address;
+        let counter = match flaw {
+            Flaw::Refused => &mut self.tally.refused,
+            Flaw::ServFail => &mut self.tally.servfail,
+            Flaw::Upward | Flaw::Empty | Flaw::Rcode(_) => &mut self.tally.lame,
+            Flaw::Malformed => &mut self.tally.malformed,
+            Flaw::Unreachable => &mut self.tally.unreachable,
+        };
+        *counter = counter.saturating_add(1);
+        walker.cache.servers.with(server, |s| s.mark_lame(&cut.zone, now));
+        request.trace.note(scope.id, || Event::Flawed { server, zone: cut.zone.clone(), flaw });
+    }
+
+    fn count_silent(&mut self) {
+        let silent = self.candidates.iter().filter(|c| c.under_way > 0).count();
+        self.tally.silent = self.tally.silent.saturating_add(silent as u16);
+    }
+
+    fn failure(&self) -> Arc<Failure> {
+        let Context { walker, cut, question, scope, request, .. } = self.context;
+        let now = self.now();
+        for candidate in self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed) {
+            walker.cache.servers.with(candidate.address, |s| s.gave_up(now));
+        }
+        let owner = question.name.clone();
+        let failure = if let Some(limit) = self.limit {
+            return out_of(limit, &owner);
+        } else if now >= request.budget.deadline() {
+            return out_of(Limit::Time, &owner);
+        } else if self.candidates.is_empty() {
+            let cyclic = scope.is_reaching(&cut.zone);
+            if !cyclic && may_go_deeper(scope) {
+                cut.mark_unreachable(now);
+            }
+            Failure::NoAddress { owner, zone: cut.zone.clone(), cyclic }
+        } else {
+            let mut tally = self.tally;
+            if tally == Tally::default() {
+                // Every server is known to be silent and none was asked.
+                tally.silent = self.candidates.len() as u16;
+            }
+            Failure::NoServer { owner, rtype: question.rtype, zone: cut.zone.clone(), tally }
+        };
+        request.trace.note(scope.id, || Event::Failed { failure: failure.clone() });
+        Arc::new(failure)
+    }
+}
+
+fn meaning(reply: &Reply) -> Meaning {
+    match reply {
+        Reply::Data { .. } => Meaning::Answer,
+        Reply::Alias { .. } => Meaning::Alias,
+        Reply::NoData { .. } => Meaning::NoData,
+        Reply::NxDomain { .. } => Meaning::NxDomain,
+        Reply::Referral(_) => Meaning::Referral,
+        Reply::Unusable(_) => Meaning::Unusable,
+    }
+}

@@ -1,0 +1,183 @@
+//! Equal look-ups share one walk, and no walk waits for itself.
+//!
+//! Knows: who walks for what, who waits for whom. A request that would, directly or through others,
+//! wait for itself walks alone: its own budget ends it. When a leader is given up (its client
+//! went, its time was over) the next in line takes over. Does not know: what is looked up. Shown
+//! by: `tests/scenarios/flight_*`; `../shared/attacks` dedup, tsuname.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use std::net::IpAddr;
+
+use crate::cache::rrsets::Hop;
+use crate::failure::Failure;
+use crate::rrset::RrType;
+use crate::wire::Name;
+use crate::world::lock;
+
+/// What a look-up came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// What the name is.
+    Hop(Hop),
+    /// Glue: enough to reach a server, and never an answer.
+    Glue(Vec<IpAddr>),
+}
+
+/// For all who wait.
+pub type Outcome = Result<Found, Arc<Failure>>;
+
+/// What is looked up, and whether glue would do.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Key {
+    /// The owner.
+    pub name: Name,
+    /// The type.
+    pub rtype: RrType,
+    /// A server is to be reached: glue will do. Kept apart, since glue never answers.
+    pub for_reach: bool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Who walks, and where its outcome will appear.
+    walks: HashMap<Key, (u64, watch::Receiver<Option<Outcome>>)>,
+    /// For whom a request waits; several at once when it looks up several addresses.
+    waits: HashMap<u64, Vec<u64>>,
+}
+
+impl State {
+    /// Does `from` wait, directly or through others, for `target`?
+    fn waits_for(&self, from: u64, target: u64) -> bool {
+        let (mut seen, mut todo) = (HashSet::new(), vec![from]);
+        while let Some(at) = todo.pop() {
+            if at == target {
+                return true;
+            }
+            if seen.insert(at) {
+                todo.extend(self.waits.get(&at).into_iter().flatten());
+            }
+        }
+        false
+    }
+}
+
+/// All look-ups under way.
+#[derive(Default)]
+pub struct Flights(Mutex<State>);
+
+/// What to do about a look-up.
+pub enum Role<'a> {
+    /// Walk, and tell the others.
+    Lead(Lead<'a>),
+    /// Wait for the one who walks.
+    Follow(Follow<'a>),
+    /// Walk for yourself.
+    Alone,
+}
+
+impl Flights {
+    /// Takes a place in a look-up for the request `me`.
+    pub fn join(&self, key: Key, me: u64) -> Role<'_> {
+        let mut state = lock(&self.0);
+        if let Some((leader, outcome)) = state.walks.get(&key) {
+            let (leader, outcome) = (*leader, outcome.clone());
+            if state.waits_for(leader, me) {
+                return Role::Alone;
+            }
+            state.waits.entry(me).or_default().push(leader);
+            return Role::Follow(Follow { flights: self, me, leader, outcome });
+        }
+        let (sender, receiver) = watch::channel(None);
+        state.walks.insert(key.clone(), (me, receiver));
+        Role::Lead(Lead { flights: self, key, sender })
+    }
+}
+
+/// Walks for all.
+pub struct Lead<'a> {
+    flights: &'a Flights,
+    key: Key,
+    sender: watch::Sender<Option<Outcome>>,
+}
+
+impl Lead<'_> {
+    /// Tells everybody who waits.
+    pub fn finish(self, outcome: &Outcome) {
+        self.sender.send_replace(Some(outcome.clone()));
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        lock(&self.flights.0).walks.remove(&self.key);
+    }
+}
+
+/// Waits for another's walk.
+pub struct Follow<'a> {
+    flights: &'a Flights,
+    me: u64,
+    leader: u64,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+impl Follow<'_> {
+    /// The outcome; `None` when the leader was given up.
+    pub async fn outcome(mut self) -> Option<Outcome> {
+        let outcome = self.outcome.wait_for(Option::is_some).await.ok()?;
+        (*outcome).clone()
+    }
+}
+
+impl Drop for Follow<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.flights.0);
+        if let Some(waits) = state.waits.get_mut(&self.me) {
+            if let Some(i) = waits.iter().position(|w| *w == self.leader) {
+                waits.swap_remove(i);
+            }
+            if waits.is_empty() {
+                state.waits.remove(&self.me);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key { name: name.parse().unwrap(), rtype: RrType::A, for_reach: false }
+    }
+
+    #[tokio::test]
+    async fn followers_share_the_outcome_and_replace_a_lost_leader() {
+        let flights = Flights::default();
+        let Role::Lead(lead) = flights.join(key("a."), 1) else { panic!("first leads") };
+        let Role::Follow(follow) = flights.join(key("a."), 2) else { panic!("second follows") };
+        let outcome = Ok(Found::Hop(Hop::NoData { soa: None }));
+        lead.finish(&outcome);
+        assert_eq!(follow.outcome().await, Some(outcome));
+        let Role::Lead(lead) = flights.join(key("a."), 3) else { panic!("a new one leads") };
+        let Role::Follow(follow) = flights.join(key("a."), 4) else { panic!("follows") };
+        drop(lead);
+        assert_eq!(follow.outcome().await, None);
+        assert!(matches!(flights.join(key("a."), 4), Role::Lead(_)));
+    }
+
+    #[test]
+    fn nobody_waits_in_a_circle() {
+        let flights = Flights::default();
+        let Role::Lead(_la) = flights.join(key("a."), 1) else { panic!() };
+        let Role::Lead(_lb) = flights.join(key("b."), 2) else { panic!() };
+        let Role::Follow(_f) = flights.join(key("b."), 1) else { panic!() };
+        assert!(matches!(flights.join(key("a."), 2), Role::Alone));
+        assert!(matches!(flights.join(key("a."), 1), Role::Alone));
+        assert!(matches!(flights.join(key("a."), 3), Role::Follow(_)));
+    }
+}

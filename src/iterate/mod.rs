@@ -1,0 +1,542 @@
+//! DELEGATION: walking from the closest known zone cut down to who knows.
+//!
+//! Knows: referrals, stub and forward zones, minimised questions and their fallback, addresses of
+//! name servers (which need walks of their own, on the same budget), priming (RFC 9609), and that
+//! equal look-ups share one walk. Does not know: aliases beyond one owner (`chain` follows them),
+//! staleness (`resolver`), which server is best (`select`).
+//!
+//! RFC 1034 §5.3.3, RFC 9156, RFC 9609. Shown by: `tests/scenarios/walk_*`, `qmin_*`, `flight_*`.
+
+mod ask;
+pub mod flights;
+pub mod minimise;
+pub mod select;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::budget::{self, Purpose};
+use crate::cache::Cache;
+use crate::cache::cuts::{Cut, CutKind};
+use crate::cache::rrsets::{Freshness, Hop};
+use crate::chain;
+use crate::config::{Config, RouteKind};
+use crate::failure::{Failure, Limit, Tally};
+use crate::request::Request;
+use crate::rrset::{Question, RrType};
+use crate::trace::{CutFrom, Event, LintCode, Why};
+use crate::trust::Rank;
+use crate::trust::scrub::{Manner, NameServer, Reply};
+use crate::upstream::Upstream;
+use crate::wire::Name;
+use crate::world::{BoxFuture, World, lock};
+use flights::{Flights, Found, Key, Outcome, Role};
+
+/// The port of the DNS.
+pub const PORT: u16 = 53;
+/// After a failed priming the hints serve for so long before it is tried again.
+pub const PRIMING_PAUSE: Duration = Duration::from_secs(10);
+/// Life of a cut made from the configuration; it is made anew for every question.
+const CONFIGURED_LIFE: Duration = Duration::from_secs(7 * 86_400);
+
+/// Walks for everybody.
+pub struct Walker {
+    world: World,
+    cache: Arc<Cache>,
+    upstream: Upstream,
+    flights: Flights,
+    /// When the next priming may start.
+    priming: Mutex<Option<Instant>>,
+}
+
+/// Where in the tree of look-ups of one request we are.
+#[derive(Clone)]
+pub struct Scope {
+    /// For the trace.
+    pub id: u32,
+    /// Levels of name server look-ups above.
+    depth: u8,
+    purpose: Purpose,
+    /// The zones whose servers' addresses are wanted above, innermost first.
+    reaching: Option<Arc<Reaching>>,
+    /// Ask even though the cache has it.
+    refresh: bool,
+}
+
+struct Reaching {
+    zone: Name,
+    above: Option<Arc<Reaching>>,
+}
+
+impl Scope {
+    /// For a hop of the chain.
+    pub fn hop(id: u32) -> Scope {
+        Scope { id, depth: 0, purpose: Purpose::Main, reaching: None, refresh: false }
+    }
+
+    /// For a hop that is asked for again before it expires.
+    pub fn refresh(id: u32) -> Scope {
+        Scope { refresh: true, ..Scope::hop(id) }
+    }
+
+    fn for_server_of(&self, zone: &Name, id: u32) -> Scope {
+        let reaching = Reaching { zone: zone.clone(), above: self.reaching.clone() };
+        Scope {
+            id,
+            depth: self.depth + 1,
+            purpose: Purpose::Side,
+            reaching: Some(Arc::new(reaching)),
+            refresh: false,
+        }
+    }
+
+    fn is_reaching(&self, zone: &Name) -> bool {
+        let mut at = self.reaching.as_ref();
+        while let Some(reaching) = at {
+            if reaching.zone == *zone {
+                return true;
+            }
+            at = reaching.above.as_ref();
+        }
+        false
+    }
+}
+
+/// What a walk came to.
+enum Walked {
+    Reply { reply: Reply, zone: Name },
+    Glue(Vec<IpAddr>),
+}
+
+impl Walker {
+    /// One for all workers.
+    pub fn new(world: World, cache: Arc<Cache>) -> Arc<Walker> {
+        let upstream = Upstream::new(world.clone(), Arc::clone(&cache));
+        Arc::new(Walker { world, cache, upstream, flights: Flights::default(), priming: Mutex::new(None) })
+    }
+
+    /// What (name, type) is: from the cache, from a walk that is under way, or from one of our own.
+    pub async fn find(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        question: &Question,
+        scope: &Scope,
+    ) -> Result<Hop, Arc<Failure>> {
+        match self.look_up(request, question, scope, false).await? {
+            Found::Hop(hop) => Ok(hop),
+            // Only look-ups for reaching get glue.
+            Found::Glue(_) => Ok(Hop::NoData { soa: None }),
+        }
+    }
+
+    fn look_up<'a>(
+        self: &'a Arc<Self>,
+        request: &'a Arc<Request>,
+        question: &'a Question,
+        scope: &'a Scope,
+        for_reach: bool,
+    ) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let Question { name, rtype, .. } = question;
+            loop {
+                if let Some(hop) = self.cached(request, question, scope) {
+                    return Ok(Found::Hop(hop));
+                }
+                let key = Key { name: name.clone(), rtype: *rtype, for_reach };
+                match self.flights.join(key, request.id) {
+                    Role::Lead(lead) => {
+                        // It may have been stored between looking and leading.
+                        let outcome = match self.cached(request, question, scope) {
+                            Some(hop) => Ok(Found::Hop(hop)),
+                            None => self.walk_and_store(request, question, scope, for_reach).await,
+                        };
+                        lead.finish(&outcome);
+                        return outcome;
+                    }
+                    Role::Alone => return self.walk_and_store(request, question, scope, for_reach).await,
+                    Role::Follow(follow) => {
+                        request.trace.note(scope.id, || Event::Joined { question: question.clone() });
+                        match timeout_at(request.budget.deadline(), follow.outcome()).await {
+                            Err(_) => return Err(out_of(Limit::Time, name)),
+                            Ok(None) => {}
+                            Ok(Some(Err(f))) if f.is_own_limit() => {
+                                return self.walk_and_store(request, question, scope, for_reach).await;
+                            }
+                            Ok(Some(outcome)) => return outcome,
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    fn cached(&self, request: &Request, question: &Question, scope: &Scope) -> Option<Hop> {
+        if scope.refresh {
+            return None;
+        }
+        let now = self.world.clock.now();
+        let hop =
+            self.cache.rrsets.look_up(&request.own, &question.name, question.rtype, Freshness::Live, now)?;
+        request.trace.note(scope.id, || {
+            let left = hop.sets().iter().map(|h| h.left).min().unwrap_or(0);
+            Event::CacheHit { owner: question.name.clone(), rtype: question.rtype, ttl: left, stale: false }
+        });
+        Some(hop)
+    }
+
+    async fn walk_and_store(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        question: &Question,
+        scope: &Scope,
+        for_reach: bool,
+    ) -> Outcome {
+        match self.walk(request, question, scope, for_reach).await? {
+            Walked::Glue(addresses) => Ok(Found::Glue(addresses)),
+            Walked::Reply { reply, zone } => {
+                Ok(Found::Hop(self.store(request, question, reply, &zone, scope)))
+            }
+        }
+    }
+
+    /// From the closest cut down to the answer.
+    async fn walk(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        question: &Question,
+        scope: &Scope,
+        for_reach: bool,
+    ) -> Result<Walked, Arc<Failure>> {
+        let Question { name, rtype, .. } = question;
+        let (mut cut, mut from) = self.closest_cut(request, name, *rtype);
+        if for_reach && let Some(glue) = glue_for(&cut, name) {
+            return Ok(Walked::Glue(glue));
+        }
+        let labels = name.label_count();
+        let mut shown = cut.zone.label_count();
+        let mut minimise = request.config.resolver.qname_minimisation;
+        loop {
+            request.trace.note(scope.id, || Event::CutFound {
+                zone: cut.zone.clone(),
+                from,
+                servers: cut.servers.len() + cut.addresses.len(),
+            });
+            let step = if minimise && cut.kind != CutKind::Forward {
+                minimise::next_labels(shown, labels, request.budget.minimised_left())
+            } else {
+                labels
+            };
+            if step >= labels {
+                match self.ask(request, &cut, question, scope, Manner::Authority, false).await? {
+                    Reply::Referral(referral) => {
+                        if *rtype == RrType::DS && referral.zone == *name {
+                            // It does not know that DS is the parent's (RFC 4035 §3.1.4.1).
+                            return Ok(Walked::Reply {
+                                reply: Reply::NoData { soa: None },
+                                zone: cut.zone.clone(),
+                            });
+                        }
+                        cut = self.enter(referral, &cut);
+                    }
+                    reply => return Ok(Walked::Reply { reply, zone: cut.zone.clone() }),
+                }
+            } else {
+                let part = Question {
+                    name: minimise::shown(name, step),
+                    rtype: minimise::TYPE,
+                    class: question.class,
+                };
+                if self.leads_nowhere(request, &part) {
+                    shown = step;
+                    continue;
+                }
+                match self.ask(request, &cut, &part, scope, Manner::Authority, true).await {
+                    Ok(Reply::Referral(referral)) => cut = self.enter(referral, &cut),
+                    Ok(Reply::Alias { redirection, rank, volunteered }) => {
+                        if let Some(dname) = redirection.dname() {
+                            // A DNAME above the part is above the whole name too (R9).
+                            let redirection = chain::rewrite(name, dname.clone());
+                            let reply = Reply::Alias { redirection, rank, volunteered: Vec::new() };
+                            return Ok(Walked::Reply { reply, zone: cut.zone.clone() });
+                        }
+                        self.store(
+                            request,
+                            &part,
+                            Reply::Alias { redirection, rank, volunteered },
+                            &cut.zone,
+                            scope,
+                        );
+                        request.budget.minimised_in_vain();
+                        shown = step;
+                        continue;
+                    }
+                    Ok(reply @ (Reply::Data { .. } | Reply::NoData { .. })) => {
+                        self.store(request, &part, reply, &cut.zone, scope);
+                        request.budget.minimised_in_vain();
+                        shown = step;
+                        continue;
+                    }
+                    // Some servers deny empty non-terminals or fail at them: the whole name decides
+                    // (RFC 9156 §2.3 step 6, in its relaxed form).
+                    Ok(Reply::NxDomain { .. } | Reply::Unusable(_)) => {
+                        request.budget.minimised_in_vain();
+                        minimise = false;
+                        continue;
+                    }
+                    Err(failure) if answered_badly(&failure) => {
+                        minimise = false;
+                        continue;
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+            from = CutFrom::Referral;
+            minimise = request.config.resolver.qname_minimisation;
+            shown = cut.zone.label_count();
+            if for_reach && let Some(glue) = glue_for(&cut, name) {
+                return Ok(Walked::Glue(glue));
+            }
+        }
+    }
+
+    fn enter(&self, referral: crate::trust::scrub::Referral, above: &Cut) -> Arc<Cut> {
+        let cut = Arc::new(Cut::delegated(referral, above, self.world.clock.now()));
+        self.cache.cuts.store(&cut);
+        cut
+    }
+
+    /// Is it known that a minimised question would be answered without a referral?
+    fn leads_nowhere(&self, request: &Request, part: &Question) -> bool {
+        let now = self.world.clock.now();
+        let known = self.cache.rrsets.look_up(&request.own, &part.name, part.rtype, Freshness::Live, now);
+        matches!(known, Some(Hop::Data(_) | Hop::NoData { .. }))
+    }
+
+    /// Puts a reply into the cache and says what it is.
+    fn store(&self, request: &Request, question: &Question, reply: Reply, zone: &Name, scope: &Scope) -> Hop {
+        let now = self.world.clock.now();
+        let (own, rrsets) = (&request.own, &self.cache.rrsets);
+        let hop = match reply {
+            Reply::Data { sets, rank } => {
+                Hop::Data(sets.into_iter().map(|set| rrsets.store_set(own, set, rank, now)).collect())
+            }
+            Reply::Alias { redirection, rank, volunteered } => {
+                let alias = rrsets.store_alias(own, redirection, rank, now);
+                for set in volunteered {
+                    let closer =
+                        self.cache.cuts.closest(&set.owner, now).is_some_and(|c| c.zone.is_below(zone));
+                    let known = rrsets.look_up(own, &set.owner, set.rtype, Freshness::Live, now).is_some();
+                    if !closer && !known {
+                        rrsets.store_set(own, set, Rank::Volunteered, now);
+                    }
+                }
+                Hop::Alias(alias)
+            }
+            Reply::NxDomain { soa } => rrsets.store_nxdomain(own, &question.name, soa, now),
+            Reply::NoData { soa } => rrsets.store_nodata(own, &question.name, question.rtype, soa, now),
+            // `ask` turns these into failures, `walk` follows those.
+            Reply::Referral(_) | Reply::Unusable(_) => Hop::NoData { soa: None },
+        };
+        for held in hop.sets() {
+            request.trace.note(scope.id, || Event::Stored {
+                owner: held.set.owner.clone(),
+                rtype: held.set.rtype,
+                ttl: held.left,
+            });
+        }
+        hop
+    }
+
+    /// Where the walk begins: at a stub or forward zone, at a known cut, or at the root. What the
+    /// parent side of a cut answers (DS) is looked for from above it (RFC 4035 §3.1.4.1).
+    fn closest_cut(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        name: &Name,
+        rtype: RrType,
+    ) -> (Arc<Cut>, CutFrom) {
+        let now = self.world.clock.now();
+        let above = if rtype == RrType::DS { name.parent() } else { None };
+        let name = above.as_ref().unwrap_or(name);
+        let route = request
+            .config
+            .routes
+            .iter()
+            .filter(|route| name.is_at_or_below(&route.zone))
+            .max_by_key(|route| route.zone.label_count());
+        let known = self.cache.cuts.closest(name, now);
+        if let Some(route) = route {
+            let below = known.filter(|cut| route.kind == RouteKind::Stub && cut.zone.is_below(&route.zone));
+            if let Some(cut) = below {
+                return (cut, CutFrom::Cache);
+            }
+            let kind = if route.kind == RouteKind::Stub { CutKind::Stub } else { CutKind::Forward };
+            let cut = Cut::configured(route.zone.clone(), kind, route.servers.clone(), now + CONFIGURED_LIFE);
+            return (Arc::new(cut), CutFrom::Configuration);
+        }
+        match known {
+            Some(cut) => (cut, CutFrom::Cache),
+            None => {
+                self.prime_soon(&request.config);
+                (Arc::new(root_from_hints(&request.config, now + CONFIGURED_LIFE)), CutFrom::Hints)
+            }
+        }
+    }
+
+    /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used.
+    async fn addresses_of(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        server: &Name,
+        zone: &Name,
+        scope: &Scope,
+    ) -> Vec<IpAddr> {
+        let id = request.trace.open();
+        let scope_id = scope.id;
+        let scope = scope.for_server_of(zone, id);
+        let one = |rtype: RrType| {
+            let scope = scope.clone();
+            async move {
+                let question = Question::new(server.clone(), rtype);
+                request.trace.note(id, || Event::Wanted {
+                    question: question.clone(),
+                    why: Why::ServerAddress,
+                    parent: scope_id,
+                });
+                match self.look_up(request, &question, &scope, true).await {
+                    Ok(Found::Glue(addresses)) => addresses,
+                    Ok(Found::Hop(Hop::Data(sets))) => {
+                        sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect()
+                    }
+                    Ok(Found::Hop(Hop::Alias(_))) => {
+                        // R1, RFC 2181 §10.3.
+                        request.trace.note(id, || Event::Lint {
+                            code: LintCode::NsTargetAlias,
+                            owner: server.clone(),
+                        });
+                        Vec::new()
+                    }
+                    Ok(Found::Hop(_)) | Err(_) => Vec::new(),
+                }
+            }
+        };
+        let mut found = match (request.routes.v4, request.routes.v6) {
+            (true, true) if scope.depth <= 2 => {
+                let (v4, v6) = tokio::join!(one(RrType::A), one(RrType::AAAA));
+                [v4, v6].concat()
+            }
+            (true, _) => one(RrType::A).await,
+            (false, true) => one(RrType::AAAA).await,
+            (false, false) => Vec::new(),
+        };
+        found.retain(|address| usable(request, *address));
+        found.sort();
+        found.dedup();
+        if found.is_empty() {
+            request.budget.address_lookup_failed();
+        }
+        found
+    }
+
+    /// Asks the root servers for themselves, beside the question that needed the root (RFC 9609).
+    fn prime_soon(self: &Arc<Self>, config: &Arc<Config>) {
+        if !config.resolver.root_priming || config.resolver.hints.is_empty() {
+            return;
+        }
+        let now = self.world.clock.now();
+        {
+            let mut next = lock(&self.priming);
+            if next.is_some_and(|at| now < at) {
+                return;
+            }
+            *next = Some(now + PRIMING_PAUSE);
+        }
+        let (walker, config) = (Arc::clone(self), Arc::clone(config));
+        tokio::spawn(async move {
+            let request = Arc::new(Request::new(config, &walker.world, false));
+            walker.prime(&request).await;
+        });
+    }
+
+    async fn prime(self: &Arc<Self>, request: &Arc<Request>) {
+        let now = self.world.clock.now();
+        let hints = Arc::new(root_from_hints(&request.config, now + CONFIGURED_LIFE));
+        let question = Question::new(Name::root(), RrType::NS);
+        let scope = Scope::hop(request.trace.open());
+        let reply = self.ask(request, &hints, &question, &scope, Manner::Priming, false).await;
+        let Ok(Reply::Referral(mut referral)) = reply else { return };
+        for server in &mut referral.servers {
+            // RFC 9609 §3.3: not every address needs to come along.
+            if server.glue.is_empty()
+                && let Some(hint) = request.config.resolver.hints.iter().find(|h| h.name == server.name)
+            {
+                server.glue.clone_from(&hint.addresses);
+            }
+        }
+        if referral.servers.iter().all(|s| s.glue.iter().all(|a| !usable(request, *a))) {
+            return;
+        }
+        let ttl = Duration::from_secs(u64::from(referral.ttl.min(crate::cache::cuts::MAX_TTL)));
+        let now = self.world.clock.now();
+        self.cache.cuts.store(&Arc::new(Cut::primed(referral.servers, Vec::new(), now + ttl)));
+    }
+}
+
+fn out_of(limit: Limit, at: &Name) -> Arc<Failure> {
+    Arc::new(Failure::Limit { limit, at: at.clone() })
+}
+
+/// Did servers answer, only not usefully?
+fn answered_badly(failure: &Failure) -> bool {
+    match failure {
+        Failure::NoServer { tally, .. } => {
+            *tally != Tally { silent: tally.silent, unreachable: tally.unreachable, ..Tally::default() }
+        }
+        _ => false,
+    }
+}
+
+/// The addresses that came with the delegation for this very name server.
+fn glue_for(cut: &Cut, server: &Name) -> Option<Vec<IpAddr>> {
+    let NameServer { glue, .. } = cut.servers.iter().find(|s| s.name == *server)?;
+    (!glue.is_empty()).then(|| glue.clone())
+}
+
+fn root_from_hints(config: &Config, expires: Instant) -> Cut {
+    let servers = config
+        .resolver
+        .hints
+        .iter()
+        .map(|h| NameServer { name: h.name.clone(), glue: h.addresses.clone(), hearsay: Vec::new() })
+        .collect();
+    Cut::primed(servers, Vec::new(), expires)
+}
+
+/// May a query go to this address? Never to what cannot be a server; to loopback only when the
+/// operator says so, by the setting or by naming the address in the hints.
+fn usable(request: &Request, address: IpAddr) -> bool {
+    let resolver = &request.config.resolver;
+    let possible = match address {
+        IpAddr::V4(v4) => {
+            !(v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0)
+        }
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast() || v6.to_ipv4_mapped().is_some()),
+    };
+    possible
+        && request.routes.reach(address)
+        && (!address.is_loopback()
+            || resolver.query_localhost
+            || resolver.hints.iter().any(|hint| hint.addresses.contains(&address)))
+}
+
+/// Can the depth of name server look-ups grow by one more?
+fn may_go_deeper(scope: &Scope) -> bool {
+    scope.depth < budget::DEPTH
+}
+
+fn server_at(address: IpAddr) -> SocketAddr {
+    SocketAddr::new(address, PORT)
+}

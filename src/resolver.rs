@@ -1,0 +1,397 @@
+//! The straight line: one question, one answer.
+//!
+//! Knows: that a chain is followed one owner at a time (`chain`), each hop from the cache or from a
+//! walk (`iterate`); what is served stale and what is fetched ahead of its time, hop by hop; which
+//! failures are remembered. Does not know: messages (`respond`), who asks (`server`), delegations.
+//!
+//! RFC 1034 §5.3.3, RFC 6604, RFC 8482, RFC 8767, RFC 9460 §4.2, RFC 9520. Shown by:
+//! `tests/scenarios/`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::cache::Cache;
+use crate::cache::rrsets::{Alias, Freshness, Held, Hop};
+use crate::chain::Chain;
+use crate::config::Config;
+use crate::failure::{Ede, Failure, Limit};
+use crate::iterate::{Scope, Walker};
+use crate::request::Request;
+use crate::rrset::{Question, RrSet, RrType};
+use crate::trace::{Event, Why};
+use crate::wire::Name;
+use crate::world::World;
+
+/// A client that could have a stale answer waits no longer for a fresh one (RFC 8767 §5: 1.8 s).
+pub const STALE_AFTER: Duration = Duration::from_millis(1_800);
+/// Refreshes ahead of expiry that may run at the same time.
+pub const MAX_PREFETCHES: usize = 256;
+/// A hop is fetched anew when less than one in so many of its seconds is left (as Unbound does).
+const PREFETCH_PART: u32 = 10;
+/// Redirections of SVCB AliasMode that are followed for the additional section (R46).
+pub const MAX_SVCB_ALIAS: usize = 4;
+/// TTL of the HINFO that stands for ANY (RFC 8482 §4.2).
+const HINFO_TTL: u32 = 3_600;
+
+/// The RCODEs that an answer can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+#[repr(u8)]
+pub enum Rcode {
+    NoError = 0,
+    FormErr = 1,
+    ServFail = 2,
+    NxDomain = 3,
+    NotImp = 4,
+    Refused = 5,
+    YxDomain = 6,
+}
+
+/// What became of a question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// As asked.
+    pub question: Question,
+    /// That of the last hop (R24).
+    pub rcode: Rcode,
+    /// The aliases, in chain order.
+    pub hops: Vec<Alias>,
+    /// The RRset at the end of the chain.
+    pub terminal: Vec<Held>,
+    /// For a denial: of the terminal's zone (R27).
+    pub soa: Option<Held>,
+    /// What a client will want next (RFC 9460 §4.2).
+    pub additional: Vec<Held>,
+    /// Why it is not better.
+    pub edes: Vec<Ede>,
+    /// Why there is none.
+    pub failure: Option<Arc<Failure>>,
+    /// From data of this server itself.
+    pub local: bool,
+}
+
+impl Answer {
+    /// An answer without anything in it.
+    pub fn empty(question: &Question, rcode: Rcode) -> Answer {
+        Answer {
+            question: question.clone(),
+            rcode,
+            hops: Vec::new(),
+            terminal: Vec::new(),
+            soa: None,
+            additional: Vec::new(),
+            edes: Vec::new(),
+            failure: None,
+            local: false,
+        }
+    }
+
+    /// SERVFAIL with an empty answer (R21, R25).
+    pub fn failed(question: &Question, failure: Arc<Failure>) -> Answer {
+        let edes = vec![failure.ede()];
+        Answer { edes, failure: Some(failure), ..Answer::empty(question, Rcode::ServFail) }
+    }
+}
+
+/// Resolves questions.
+pub struct Resolver {
+    world: World,
+    cache: Arc<Cache>,
+    walker: Arc<Walker>,
+    prefetches: AtomicUsize,
+}
+
+impl Resolver {
+    /// One for all workers, with an empty cache.
+    pub fn new(config: &Config, world: World) -> Arc<Resolver> {
+        let cache = Arc::new(Cache::new(&config.cache));
+        let walker = Walker::new(world.clone(), Arc::clone(&cache));
+        Arc::new(Resolver { world, cache, walker, prefetches: AtomicUsize::new(0) })
+    }
+
+    /// What is remembered.
+    pub fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    /// Network, clock and randomness.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Answers a question of class IN within the request's time.
+    pub async fn answer(self: &Arc<Self>, request: &Arc<Request>, question: &Question) -> Answer {
+        let now = self.world.clock.now();
+        if let Some(failure) = self.cache.failures.get(&question.name, question.rtype, now)
+            && !self.has_stale(request, question, now)
+        {
+            return Answer::failed(question, failure);
+        }
+        let work = self.follow(request, question);
+        match timeout_at(request.budget.deadline(), work).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let failure = Failure::Limit { limit: Limit::Time, at: question.name.clone() };
+                self.fail(question, Arc::new(failure), None)
+            }
+        }
+    }
+
+    fn has_stale(&self, request: &Request, question: &Question, now: Instant) -> bool {
+        self.cache
+            .rrsets
+            .look_up(&request.own, &question.name, question.rtype, Freshness::Stale, now)
+            .is_some()
+    }
+
+    /// Follows the chain to its end.
+    async fn follow(self: &Arc<Self>, request: &Arc<Request>, question: &Question) -> Answer {
+        let mut chain = Chain::new(question, request.config.resolver.max_chain_length);
+        let mut answer = Answer::empty(question, Rcode::NoError);
+        loop {
+            let owner = chain.owner().clone();
+            let hop = match self.hop(request, &owner, question.rtype).await {
+                Ok(hop) => hop,
+                Err(failure) => return self.fail(question, failure, None),
+            };
+            note_stale(&mut answer, request, &owner, question.rtype, &hop);
+            match hop {
+                Hop::Alias(alias) => {
+                    let followed = chain.follow(&alias.redirection());
+                    let ttl = shortest_ttl(&answer.hops, &alias);
+                    note_alias(request, &owner, &alias);
+                    answer.hops.push(alias);
+                    match followed {
+                        Ok(true) => continue,
+                        Ok(false) => {
+                            if matches!(answer.hops.last(), Some(Alias::Overlong { .. })) {
+                                answer.rcode = Rcode::YxDomain;
+                            }
+                        }
+                        Err(failure) => return self.fail(question, Arc::new(failure), Some(ttl)),
+                    }
+                }
+                Hop::Data(sets) => answer.terminal = sets,
+                Hop::NxDomain { soa } => {
+                    answer.rcode = Rcode::NxDomain;
+                    answer.soa = soa;
+                }
+                Hop::NoData { .. } if question.rtype == RrType::ANY => {
+                    answer.terminal = vec![any_stand_in(&owner)];
+                }
+                Hop::NoData { soa } => answer.soa = soa,
+            }
+            break;
+        }
+        if matches!(question.rtype, RrType::SVCB | RrType::HTTPS) {
+            answer.additional = self.svcb_additional(request, &answer).await;
+        }
+        answer
+    }
+
+    fn fail(&self, question: &Question, failure: Arc<Failure>, ttl: Option<u32>) -> Answer {
+        let now = self.world.clock.now();
+        let bound = ttl.map(|ttl| Duration::from_secs(u64::from(ttl)));
+        // What the hop itself has just remembered need not be counted twice.
+        if self.cache.failures.get(&question.name, question.rtype, now).is_none() {
+            self.cache.failures.store(&question.name, question.rtype, &failure, bound, now);
+        }
+        Answer::failed(question, failure)
+    }
+
+    /// One hop: fresh if it can be had, stale if it must be (RFC 8767, decided per hop: R39).
+    async fn hop(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        owner: &Name,
+        rtype: RrType,
+    ) -> Result<Hop, Arc<Failure>> {
+        // RFC 8482 §4.1: any RRset of the name will do for ANY, and an alias shows with each type.
+        let asked = Question::new(owner.clone(), if rtype == RrType::ANY { RrType::A } else { rtype });
+        let now = self.world.clock.now();
+        let id = request.trace.open();
+        request.trace.note(id, || Event::Wanted { question: asked.clone(), why: Why::Hop, parent: 0 });
+        if let Some(hop) = self.cached(request, &asked, id, now) {
+            return Ok(hop);
+        }
+        let stale = self.cache.rrsets.look_up(&request.own, owner, asked.rtype, Freshness::Stale, now);
+        if let Some(failure) = self.cache.failures.get(owner, asked.rtype, now) {
+            return stale.ok_or(failure);
+        }
+        let Some(stale) = stale else {
+            return self.fetch(request, &asked, &Scope::hop(id)).await;
+        };
+        let (me, theirs, wanted) = (Arc::clone(self), Arc::clone(request), asked.clone());
+        let mut fetching = Box::pin(async move { me.fetch(&theirs, &wanted, &Scope::hop(id)).await });
+        let patience = (request.arrived + STALE_AFTER).min(request.budget.deadline());
+        tokio::select! {
+            fresh = &mut fetching => Ok(fresh.unwrap_or(stale)),
+            () = sleep_until(patience) => {
+                // Until the walk has ended, others are not to wait as long.
+                let failure = Failure::Limit { limit: Limit::Time, at: owner.clone() };
+                let now = self.world.clock.now();
+                self.cache.failures.store(owner, asked.rtype, &Arc::new(failure), None, now);
+                tokio::spawn(fetching);
+                Ok(stale)
+            }
+        }
+    }
+
+    fn cached(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        asked: &Question,
+        id: u32,
+        now: Instant,
+    ) -> Option<Hop> {
+        let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Live, now)?;
+        request.trace.note(id, || {
+            let ttl = hop.sets().iter().map(|h| h.left).min().unwrap_or(0);
+            Event::CacheHit { owner: asked.name.clone(), rtype: asked.rtype, ttl, stale: false }
+        });
+        if request.config.cache.prefetch && is_nearly_over(&hop) {
+            self.prefetch(request, asked);
+        }
+        Some(hop)
+    }
+
+    /// Walks for the hop and remembers if that failed.
+    async fn fetch(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        asked: &Question,
+        scope: &Scope,
+    ) -> Result<Hop, Arc<Failure>> {
+        let outcome = self.walker.find(request, asked, scope).await;
+        let now = self.world.clock.now();
+        match &outcome {
+            Ok(_) => self.cache.failures.forget(&asked.name, asked.rtype),
+            // This request's own limits say nothing about the name.
+            Err(failure) if failure.is_own_limit() => {}
+            Err(failure) => {
+                self.cache.failures.store(&asked.name, asked.rtype, failure, None, now);
+            }
+        }
+        outcome
+    }
+
+    /// Fetches this one hop again before it expires (R40), with a budget of its own.
+    fn prefetch(self: &Arc<Self>, request: &Arc<Request>, asked: &Question) {
+        let now = self.world.clock.now();
+        if self.cache.failures.get(&asked.name, asked.rtype, now).is_some() {
+            return;
+        }
+        if self.prefetches.fetch_add(1, Ordering::Relaxed) >= MAX_PREFETCHES {
+            self.prefetches.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let (me, config, asked) = (Arc::clone(self), Arc::clone(&request.config), asked.clone());
+        tokio::spawn(async move {
+            let request = Arc::new(Request::new(config, &me.world, false));
+            let _ = me.fetch(&request, &asked, &Scope::refresh(request.trace.open())).await;
+            me.prefetches.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// SVCB and HTTPS: what AliasMode leads to, and the addresses of the targets (R46). Nothing
+    /// here changes the answer itself.
+    async fn svcb_additional(self: &Arc<Self>, request: &Arc<Request>, answer: &Answer) -> Vec<Held> {
+        let mut found: Vec<Held> = Vec::new();
+        let mut seen: Vec<Name> = Vec::new();
+        let mut sets: Vec<Held> = answer.terminal.clone();
+        for _ in 0..=MAX_SVCB_ALIAS {
+            let records: Vec<(u16, Name)> = sets.iter().flat_map(|held| svcb_targets(&held.set)).collect();
+            let aliases: Vec<&Name> = records.iter().filter(|(p, _)| *p == 0).map(|(_, n)| n).collect();
+            if aliases.is_empty() {
+                for (_, target) in records.iter().filter(|(_, t)| !seen.contains(t)) {
+                    found.extend(self.addresses(request, target).await);
+                    seen.push(target.clone());
+                }
+                break;
+            }
+            let Some(target) = aliases.get(self.world.rng.below(aliases.len())) else { break };
+            // `.` in AliasMode: the service does not exist (RFC 9460 §2.5.1).
+            if target.is_root() || seen.contains(target) || seen.len() == MAX_SVCB_ALIAS {
+                break;
+            }
+            seen.push((*target).clone());
+            let next = match self.hop(request, target, answer.question.rtype).await {
+                Ok(Hop::Data(next)) => next,
+                _ => Vec::new(),
+            };
+            found.extend(next.iter().cloned());
+            if next.is_empty() {
+                found.extend(self.addresses(request, target).await);
+                break;
+            }
+            sets = next;
+        }
+        found
+    }
+
+    async fn addresses(self: &Arc<Self>, request: &Arc<Request>, name: &Name) -> Vec<Held> {
+        let (v4, v6) =
+            tokio::join!(self.hop(request, name, RrType::A), self.hop(request, name, RrType::AAAA));
+        [v4, v6]
+            .into_iter()
+            .filter_map(|hop| if let Ok(Hop::Data(sets)) = hop { Some(sets) } else { None })
+            .flatten()
+            .collect()
+    }
+}
+
+/// Priority and target of each SVCB or HTTPS record (RFC 9460 §2.2); `.` in ServiceMode is the
+/// owner itself (§2.5.2).
+fn svcb_targets(set: &RrSet) -> Vec<(u16, Name)> {
+    let one = |rdata: &[u8]| {
+        let (priority, rest) = rdata.split_first_chunk::<2>()?;
+        let end = crate::wire::name::wire_len(rest)?;
+        let target = Name::from_wire(rest.get(..end)?).ok()?;
+        let priority = u16::from_be_bytes(*priority);
+        let own = target.is_root() && priority != 0;
+        Some((priority, if own { set.owner.clone() } else { target }))
+    };
+    set.rdata.iter().filter_map(one).collect()
+}
+
+/// HINFO "RFC8482": there is something, and no alias (RFC 8482 §4.2).
+fn any_stand_in(owner: &Name) -> Held {
+    let set = RrSet::new(owner.clone(), RrType::HINFO, HINFO_TTL, [&b"\x07RFC8482\x00"[..]]);
+    Held { set, left: HINFO_TTL, life: HINFO_TTL, stale: false }
+}
+
+fn is_nearly_over(hop: &Hop) -> bool {
+    matches!(hop, Hop::Data(_) | Hop::Alias(_))
+        && hop.sets().iter().any(|held| held.left > 0 && held.left < held.life / PREFETCH_PART)
+}
+
+fn shortest_ttl(hops: &[Alias], last: &Alias) -> u32 {
+    hops.iter().chain([last]).flat_map(|alias| alias.sets()).map(|held| held.left).min().unwrap_or(0)
+}
+
+fn note_alias(request: &Request, owner: &Name, alias: &Alias) {
+    request.trace.note(0, || {
+        let redirection = alias.redirection();
+        let target = redirection.cname().and_then(RrSet::target);
+        Event::AliasFollowed {
+            owner: owner.clone(),
+            target: target.unwrap_or_else(Name::root),
+            dname: redirection.dname().map(|d| d.owner.clone()),
+            ttl: alias.sets().iter().map(|h| h.left).min().unwrap_or(0),
+            from_cache: false,
+        }
+    });
+}
+
+/// EDE 3 or 19 for a stale hop, naming it (R39).
+fn note_stale(answer: &mut Answer, request: &Request, owner: &Name, rtype: RrType, hop: &Hop) {
+    if !hop.is_stale() {
+        return;
+    }
+    request.trace.note(0, || Event::Stale { owner: owner.clone(), rtype });
+    let code = if matches!(hop, Hop::NxDomain { .. }) { Ede::STALE_NXDOMAIN } else { Ede::STALE_ANSWER };
+    answer.edes.push(Ede::new(code, format!("stale: {owner} {rtype} could not be refreshed")));
+}

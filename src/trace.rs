@@ -1,0 +1,236 @@
+//! What happened, as data: the events of one request, in the order in which they happened.
+//!
+//! Knows: the vocabulary of a resolver on one page. The path that answers records itself; there is
+//! no second resolution for explaining. Does not know: how it will be shown (`render`). When nobody
+//! looks, an event is not even built. Shown by: `tests/trace.rs`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::rrset::{Question, RrType};
+use crate::wire::Name;
+use crate::world::{Transport, lock};
+
+/// Events kept for one request; a request within its budget makes far fewer.
+pub const MAX_EVENTS: usize = 4_096;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Event {
+    /// A hop of the chain, or the address of a name server, is wanted.
+    Wanted { question: Question, why: Why, parent: u32 },
+    /// The cache had it.
+    CacheHit { owner: Name, rtype: RrType, ttl: u32, stale: bool },
+    /// Another request is asking the same: its outcome is shared.
+    Joined { question: Question },
+    /// The walk starts or goes on at this zone cut.
+    CutFound { zone: Name, from: CutFrom, servers: usize },
+    /// A question left for a server.
+    Sent {
+        server: SocketAddr,
+        server_name: Option<Name>,
+        zone: Name,
+        question: Question,
+        transport: Transport,
+        minimised: bool,
+    },
+    /// Its reply came and was understood.
+    Received { server: SocketAddr, rtt: Duration, octets: usize, meaning: Meaning, cookie: bool },
+    /// A reply that does not match the question; the exchange goes on over TCP.
+    NearMiss { server: SocketAddr },
+    /// The server did not answer in time.
+    Silent { server: SocketAddr },
+    /// The server is of no use for this zone now.
+    Flawed { server: SocketAddr, zone: Name, flaw: Flaw },
+    /// Part of a reply was not believed.
+    Dropped { owner: Name, rtype: RrType, why: Dropped },
+    /// An RRset entered the cache.
+    Stored { owner: Name, rtype: RrType, ttl: u32 },
+    /// An alias was followed.
+    AliasFollowed { owner: Name, target: Name, dname: Option<Name>, ttl: u32, from_cache: bool },
+    /// Something odd about the data that operators should know.
+    Lint { code: LintCode, owner: Name },
+    /// A stale RRset is served since it could not be refreshed.
+    Stale { owner: Name, rtype: RrType },
+    /// It ended without an answer.
+    Failed { failure: Failure },
+}
+
+/// Why something is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Why {
+    Hop,
+    ServerAddress,
+    Priming,
+    Refresh,
+    Additional,
+}
+
+/// Where a zone cut came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum CutFrom {
+    Hints,
+    Cache,
+    Referral,
+    Configuration,
+}
+
+/// What a reply turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Meaning {
+    Answer,
+    Alias,
+    NoData,
+    NxDomain,
+    Referral,
+    Unusable,
+}
+
+/// What is wrong with a server's reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Flaw {
+    Refused,
+    ServFail,
+    /// A referral to the zone itself or above it.
+    Upward,
+    /// Neither an answer nor a denial nor a referral.
+    Empty,
+    /// Some other RCODE.
+    Rcode(u16),
+    /// Not a message, or truncated over TCP.
+    Malformed,
+    /// The network said no.
+    Unreachable,
+}
+
+/// Why a record was not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Dropped {
+    /// Not owned by the name that was asked for (R2).
+    NotAsked,
+    /// Outside the zone whose servers were asked.
+    OutOfBailiwick,
+    /// Other data beside a CNAME (R5).
+    BesideCname,
+    /// Not the first CNAME or DNAME of its owner (R6).
+    SecondAlias,
+    /// RDATA malformed for its type.
+    Malformed,
+}
+
+/// Alias findings seen on the way (`cnamed check` turns them into advice).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum LintCode {
+    NsTargetAlias,
+    CnameAndOtherData,
+    MultipleCname,
+    CnameAtApex,
+}
+
+impl fmt::Display for LintCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LintCode::NsTargetAlias => "ns-target-alias",
+            LintCode::CnameAndOtherData => "cname-and-other-data",
+            LintCode::MultipleCname => "multiple-cname",
+            LintCode::CnameAtApex => "cname-at-apex",
+        })
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Flaw::Refused => f.write_str("REFUSED"),
+            Flaw::ServFail => f.write_str("SERVFAIL"),
+            Flaw::Upward => f.write_str("lame: refers to the zone itself or above it"),
+            Flaw::Empty => f.write_str("lame: neither answer nor referral"),
+            Flaw::Rcode(n) => write!(f, "RCODE {n}"),
+            Flaw::Malformed => f.write_str("malformed"),
+            Flaw::Unreachable => f.write_str("unreachable"),
+        }
+    }
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Meaning::Answer => "answer",
+            Meaning::Alias => "alias",
+            Meaning::NoData => "NODATA",
+            Meaning::NxDomain => "NXDOMAIN",
+            Meaning::Referral => "referral",
+            Meaning::Unusable => "unusable",
+        })
+    }
+}
+
+/// An event with its time and place.
+#[derive(Clone, Debug)]
+pub struct Timed {
+    /// Since the request began.
+    pub at: Duration,
+    /// Which look-up it belongs to; see [`Trace::open`].
+    pub scope: u32,
+    /// What.
+    pub event: Event,
+}
+
+/// The events of one request. Shared by its parallel sub-resolutions.
+#[derive(Debug)]
+pub struct Trace {
+    began: Instant,
+    kept: Option<Mutex<Vec<Timed>>>,
+    scopes: AtomicU32,
+}
+
+impl Trace {
+    /// Keeps nothing.
+    pub fn off(now: Instant) -> Trace {
+        Trace { began: now, kept: None, scopes: AtomicU32::new(1) }
+    }
+
+    /// Keeps every event.
+    pub fn on(now: Instant) -> Trace {
+        Trace { began: now, kept: Some(Mutex::new(Vec::new())), scopes: AtomicU32::new(1) }
+    }
+
+    /// A number for a new look-up, so that events of parallel ones can be told apart.
+    pub fn open(&self) -> u32 {
+        self.scopes.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Records what `event` builds, if anybody looks.
+    pub fn note(&self, scope: u32, event: impl FnOnce() -> Event) {
+        let Some(kept) = &self.kept else {
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                tracing::debug!(scope, "{:?}", event());
+            }
+            return;
+        };
+        let event = event();
+        tracing::debug!(scope, "{event:?}");
+        let mut kept = lock(kept);
+        if kept.len() < MAX_EVENTS {
+            kept.push(Timed { at: Instant::now().duration_since(self.began), scope, event });
+        }
+    }
+
+    /// Everything recorded so far.
+    pub fn events(&self) -> Vec<Timed> {
+        self.kept.as_ref().map(|kept| lock(kept).clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,383 @@
+//! One question to one server: built, sent, matched, repeated over TCP or without EDNS if need be.
+//!
+//! Knows: unpredictable IDs, ports and letter case (RFC 5452, 0x20), cookies (RFC 7873), EDNS and
+//! its fallbacks (RFC 6891 §7), truncation (RFC 7766 §5), and what makes a datagram *the* reply:
+//! address, port, ID, QR, opcode and the question with its case. One that fails any of these ends
+//! the exchange over UDP and repeats it over TCP, so that whoever guesses has one guess. Does not
+//! know: which server (`iterate`), what the reply means (`trust`).
+//!
+//! Shown by: `tests/scenarios/upstream_*`; `../shared/attacks` wrongreply, spoof, tc, edns.
+
+pub mod cookies;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::budget::Purpose;
+use crate::cache::Cache;
+use crate::failure::Limit;
+use crate::request::Request;
+use crate::rrset::Question;
+use crate::trace::Event;
+use crate::wire::{Header, Message, MessageWriter, Name};
+use crate::world::{ExchangeError, Transport, Verdict, World};
+
+/// A TCP exchange, connecting included, takes no longer.
+pub const TCP_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Messages that one call may send: UDP, a fallback in EDNS or cookie, TCP.
+const MAX_ATTEMPTS: usize = 4;
+
+const FORMERR: u16 = 1;
+const NOTIMP: u16 = 4;
+const BADVERS: u16 = 16;
+const BADCOOKIE: u16 = 23;
+const COOKIE_OPTION: u16 = 10;
+
+/// What to ask of whom.
+pub struct Query<'a> {
+    /// Address and port.
+    pub server: SocketAddr,
+    /// Its name, for the trace.
+    pub server_name: Option<&'a Name>,
+    /// Whose servers are being asked.
+    pub zone: &'a Name,
+    /// As it will be sent, but for its letter case.
+    pub question: &'a Question,
+    /// A recursive server is asked (RD=1).
+    pub recursive: bool,
+    /// Is it a minimised question?
+    pub minimised: bool,
+    /// Which account of the budget pays.
+    pub purpose: Purpose,
+    /// Which look-up it belongs to.
+    pub scope: u32,
+    /// When the caller stops waiting.
+    pub until: Instant,
+    /// Set as soon as anything came from the server.
+    pub heard: Arc<AtomicBool>,
+}
+
+/// A reply that matches.
+pub struct Received {
+    /// The message; it parses.
+    pub bytes: Vec<u8>,
+    /// Over TCP, or with our cookie: not made by somebody off the path.
+    pub unforgeable: bool,
+    /// From sending to receiving.
+    pub rtt: Duration,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub enum AskError {
+    /// Nothing came.
+    Silent,
+    /// The network refused.
+    Unreachable,
+    /// What came is not a message, over TCP too.
+    Malformed,
+    /// The question's budget is spent.
+    Limit(Limit),
+}
+
+/// The sending side of the resolver.
+pub struct Upstream {
+    world: World,
+    cache: Arc<Cache>,
+    secret: [u8; 16],
+}
+
+/// How the next attempt is to be made.
+#[derive(Clone, Copy)]
+struct Manner {
+    transport: Transport,
+    edns: bool,
+    mixed_case: bool,
+}
+
+/// What one attempt led to.
+enum Attempt {
+    Done(Received),
+    Again(Manner),
+    Failed(AskError),
+}
+
+/// Notes that a server kept silent when the exchange is given up before it answered.
+struct Waiting<'a> {
+    cache: &'a Cache,
+    server: SocketAddr,
+    since: Instant,
+    over: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let now = Instant::now();
+        let waited = now.duration_since(self.since);
+        self.cache.servers.with(self.server, |s| {
+            if waited >= s.patience() {
+                s.was_slow(waited, now);
+            }
+        });
+    }
+}
+
+impl Upstream {
+    /// One for all workers.
+    pub fn new(world: World, cache: Arc<Cache>) -> Upstream {
+        let mut secret = [0; 16];
+        secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
+        secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
+        Upstream { world, cache, secret }
+    }
+
+    /// Asks one server until it has answered, failed, or the time is over.
+    pub async fn query(&self, request: &Request, query: &Query<'_>) -> Result<Received, AskError> {
+        let now = self.world.clock.now();
+        let mut manner = self.cache.servers.with(query.server, |s| {
+            s.probing(now);
+            Manner {
+                transport: Transport::Udp,
+                edns: s.speaks_edns(now),
+                mixed_case: request.config.resolver.case_randomisation && s.keeps_case(now),
+            }
+        });
+        for _ in 0..MAX_ATTEMPTS {
+            match self.attempt(request, query, manner).await {
+                Attempt::Done(received) => return Ok(received),
+                Attempt::Again(next) => manner = next,
+                Attempt::Failed(error) => return Err(error),
+            }
+        }
+        Err(AskError::Malformed)
+    }
+
+    async fn attempt(&self, request: &Request, query: &Query<'_>, manner: Manner) -> Attempt {
+        let sent_at = self.world.clock.now();
+        if let Err(limit) = request.budget.send(query.purpose, sent_at) {
+            return Attempt::Failed(AskError::Limit(limit));
+        }
+        let outgoing = self.build(request, query, manner);
+        request.trace.note(query.scope, || Event::Sent {
+            server: query.server,
+            server_name: query.server_name.cloned(),
+            zone: query.zone.clone(),
+            question: query.question.clone(),
+            transport: manner.transport,
+            minimised: query.minimised,
+        });
+        let until = match manner.transport {
+            Transport::Udp => query.until,
+            Transport::Tcp => query.until.min(sent_at + TCP_PATIENCE),
+        };
+        let accept = |reply: &[u8]| {
+            query.heard.store(true, Ordering::Relaxed);
+            outgoing.accepts(reply, manner)
+        };
+        let mut waiting = Waiting { cache: &self.cache, server: query.server, since: sent_at, over: false };
+        let result = self
+            .world
+            .network
+            .exchange(query.server, manner.transport, &outgoing.bytes, &accept, until)
+            .await;
+        waiting.over = true;
+        match result {
+            Ok(bytes) => self.received(request, query, manner, &outgoing, bytes, sent_at),
+            Err(error) => self.not_received(request, query, manner, error),
+        }
+    }
+
+    fn not_received(
+        &self,
+        request: &Request,
+        query: &Query<'_>,
+        manner: Manner,
+        error: ExchangeError,
+    ) -> Attempt {
+        let now = self.world.clock.now();
+        match error {
+            ExchangeError::NearMiss if manner.transport == Transport::Udp => {
+                request.trace.note(query.scope, || Event::NearMiss { server: query.server });
+                Attempt::Again(Manner { transport: Transport::Tcp, ..manner })
+            }
+            ExchangeError::NearMiss => Attempt::Failed(AskError::Malformed),
+            ExchangeError::TimedOut => {
+                request.trace.note(query.scope, || Event::Silent { server: query.server });
+                self.cache.servers.with(query.server, |s| s.was_silent(now));
+                Attempt::Failed(AskError::Silent)
+            }
+            ExchangeError::Io(_) => {
+                self.cache.servers.with(query.server, |s| s.was_silent(now));
+                Attempt::Failed(AskError::Unreachable)
+            }
+        }
+    }
+
+    /// What a matching reply asks for next: nothing, TCP, or plain DNS.
+    fn received(
+        &self,
+        request: &Request,
+        query: &Query<'_>,
+        manner: Manner,
+        outgoing: &Outgoing,
+        bytes: Vec<u8>,
+        sent_at: Instant,
+    ) -> Attempt {
+        let now = self.world.clock.now();
+        let rtt = now.duration_since(sent_at);
+        request.budget.received(bytes.len());
+        let tcp = manner.transport == Transport::Tcp;
+        let Ok(message) = Message::parse(&bytes) else {
+            // Its head was ours and its body is rubble.
+            return if tcp {
+                Attempt::Failed(AskError::Malformed)
+            } else {
+                Attempt::Again(Manner { transport: Transport::Tcp, ..manner })
+            };
+        };
+        let cookie = cookies::read(&message, &outgoing.cookie);
+        let rcode = message.rcode();
+        let truncated = message.header().has(Header::TC);
+        let suspicious = match cookie {
+            cookies::Echo::Mismatch => true,
+            // It answered with a cookie before: whoever answers without one is another.
+            cookies::Echo::None => {
+                manner.edns && rcode == 0 && self.cache.servers.with(query.server, |s| s.cookie.is_some())
+            }
+            cookies::Echo::Ours(_) => false,
+        };
+        self.cache.servers.with(query.server, |s| {
+            if !tcp {
+                s.replied(rtt, now);
+            }
+            match &cookie {
+                cookies::Echo::Ours(Some(server_part)) => s.cookie = Some(server_part.clone()),
+                cookies::Echo::None if tcp => s.cookie = None,
+                _ => {}
+            }
+            if tcp && manner.mixed_case && !outgoing.echoes_case(&message) {
+                s.mark_caseless(now);
+            }
+        });
+        if !tcp && (suspicious || truncated) {
+            if suspicious {
+                request.trace.note(query.scope, || Event::NearMiss { server: query.server });
+            }
+            return Attempt::Again(Manner { transport: Transport::Tcp, ..manner });
+        }
+        if truncated {
+            return Attempt::Failed(AskError::Malformed);
+        }
+        if rcode == BADCOOKIE && !tcp {
+            // The new server cookie is known now; a second refusal goes over TCP (RFC 7873 §5.3).
+            let again = outgoing.had_server_cookie;
+            let transport = if again { Transport::Tcp } else { Transport::Udp };
+            return Attempt::Again(Manner { transport, ..manner });
+        }
+        if manner.edns && matches!(rcode, FORMERR | NOTIMP | BADVERS) {
+            return Attempt::Again(Manner { edns: false, ..manner });
+        }
+        if !manner.edns && matches!(rcode, 0 | 3) {
+            self.cache.servers.with(query.server, |s| {
+                if s.speaks_edns(now) {
+                    s.mark_plain(now);
+                }
+            });
+        }
+        let unforgeable = tcp || matches!(cookie, cookies::Echo::Ours(_));
+        Attempt::Done(Received { bytes, unforgeable, rtt })
+    }
+
+    fn build(&self, request: &Request, query: &Query<'_>, manner: Manner) -> Outgoing {
+        let rng = &self.world.rng;
+        let id = rng.u16();
+        let mut question = query.question.clone();
+        if manner.mixed_case {
+            question.name = mix_case(&question.name, rng);
+        }
+        let flags = if query.recursive { Header::RD } else { 0 };
+        let mut writer = MessageWriter::new(id, flags, 512);
+        // A question always fits: 12 + 255 + 4 octets.
+        let _ = writer.question(&question);
+        let cookie = cookies::client_cookie(&self.secret, query.server.ip());
+        let mut had_server_cookie = false;
+        if manner.edns {
+            let mut option = cookie.to_vec();
+            if let Some(server_part) = self.cache.servers.with(query.server, |s| s.cookie.clone()) {
+                option.extend_from_slice(&server_part);
+                had_server_cookie = true;
+            }
+            writer.opt(request.config.resolver.edns_buffer_size, 0, 0, &[(COOKIE_OPTION, option)]);
+        }
+        Outgoing { bytes: writer.finish(), id, question, cookie, had_server_cookie }
+    }
+}
+
+/// A query as sent, and what its reply must repeat.
+struct Outgoing {
+    bytes: Vec<u8>,
+    id: u16,
+    question: Question,
+    cookie: [u8; 8],
+    had_server_cookie: bool,
+}
+
+impl Outgoing {
+    /// Is this the reply (RFC 5452 §9.1)? The peer's address and port are the socket's business.
+    fn accepts(&self, reply: &[u8], manner: Manner) -> Verdict {
+        let Some(header) = Header::read(reply) else { return Verdict::NearMiss };
+        if header.id != self.id || !header.has(Header::QR) || header.opcode() != 0 {
+            return Verdict::NearMiss;
+        }
+        if header.qdcount == 0 {
+            // Servers that cannot read EDNS say so with a header alone (RFC 6891 §7); an error is
+            // all that can be said that way.
+            let empty = header.ancount == 0 && header.nscount == 0;
+            return if empty && header.rcode() != 0 && header.rcode() != 3 {
+                Verdict::Take
+            } else {
+                Verdict::NearMiss
+            };
+        }
+        let name = self.question.name.as_wire();
+        let end = Header::OCTETS + name.len();
+        let tail = [self.question.rtype.0.to_be_bytes(), self.question.class.0.to_be_bytes()].concat();
+        let same_name = reply.get(Header::OCTETS..end).is_some_and(|echo| {
+            // Over TCP nobody else can answer: a server that does not echo case shows itself here.
+            if manner.transport == Transport::Tcp { echo.eq_ignore_ascii_case(name) } else { echo == name }
+        });
+        if header.qdcount == 1 && same_name && reply.get(end..end + 4) == Some(&tail) {
+            Verdict::Take
+        } else {
+            Verdict::NearMiss
+        }
+    }
+
+    fn echoes_case(&self, message: &Message<'_>) -> bool {
+        message.question().is_none_or(|q| q.name.eq_case(&self.question.name))
+    }
+}
+
+/// Letters in random case (draft-vixie-dnsext-dns0x20): one more bit each to guess.
+fn mix_case(name: &Name, rng: &crate::world::Rng) -> Name {
+    let mut wire = name.as_wire().to_vec();
+    let (mut bits, mut left) = (0u64, 0u32);
+    for octet in wire.iter_mut().filter(|b| b.is_ascii_alphabetic()) {
+        if left == 0 {
+            (bits, left) = (rng.u64(), 64);
+        }
+        if bits & 1 == 1 {
+            *octet ^= 0x20;
+        }
+        bits >>= 1;
+        left -= 1;
+    }
+    Name::from_checked(&wire)
+}
