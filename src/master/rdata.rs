@@ -242,10 +242,11 @@ fn take<'t>(
             return Ok(&[]);
         }
         Field::Texts => {
-            let (_, rest) = tokens.split_first().ok_or(bad(0))?;
-            take_one(Field::Text, &tokens[0], origin, wire).map_err(|why| Bad { at: 0, why })?;
-            for (at, token) in rest.iter().enumerate() {
-                take_one(Field::Text, token, origin, wire).map_err(|why| Bad { at: at + 1, why })?;
+            if tokens.is_empty() {
+                return Err(bad(0));
+            }
+            for (at, token) in tokens.iter().enumerate() {
+                take_one(Field::Text, token, origin, wire).map_err(|why| Bad { at, why })?;
             }
             return Ok(&[]);
         }
