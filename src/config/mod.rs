@@ -1,19 +1,28 @@
-//! Every setting, once: name, default, bounds.
+//! The configuration: what every setting is called, may be and is when nobody says otherwise.
 //!
-//! Knows: the configuration of `contract.md`. Does not know: TOML (`file.rs`).
+//! Knows: the settings of `contract.md`, each once in [`settings::SETTINGS`], from which come the
+//! checks (`file.rs`), `cnamed config default` and `docs/configuration.md` (`show.rs`), and the
+//! defaults below. Deliberately does not know: what a setting does, the command line.
+//!
+//! Shown by: the tests in these files and `tests/config.rs`.
 
 pub mod file;
+mod hints;
+pub mod settings;
+pub mod show;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::wire::Name;
+pub use file::{ConfigError, ConfigErrors};
 
-/// All settings, resolved: files read, names parsed, numbers within bounds.
-#[derive(Clone, Debug)]
+/// All settings, resolved: files read, names parsed, numbers within bounds. The default is what an
+/// empty file says, ready to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Config {
     pub server: Server,
@@ -117,51 +126,50 @@ pub struct Log {
     pub filter: String,
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        let loopback: Vec<IpNet> = vec![
-            IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
-            IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),
-        ];
+impl Config {
+    /// Nothing set: what the table's defaults are then written into.
+    fn blank() -> Config {
         Config {
-            server: Server {
-                listen: vec![
-                    SocketAddr::from((Ipv4Addr::LOCALHOST, 53)),
-                    SocketAddr::from((Ipv6Addr::LOCALHOST, 53)),
-                ],
-                threads: 0,
-                version: None,
-                identity: None,
-            },
-            access: Access { allow: loopback.clone(), trace: loopback },
+            server: Server { listen: Vec::new(), threads: 0, version: None, identity: None },
+            access: Access { allow: Vec::new(), trace: Vec::new() },
             resolver: Resolver {
                 hints: Vec::new(),
-                root_priming: true,
-                qname_minimisation: true,
-                case_randomisation: true,
-                ipv4: true,
-                ipv6: true,
+                root_priming: false,
+                qname_minimisation: false,
+                case_randomisation: false,
+                ipv4: false,
+                ipv6: false,
                 query_localhost: false,
                 source_addresses: Vec::new(),
-                edns_buffer_size: 1232,
-                max_chain_length: 16,
-                max_upstream_queries: 100,
-                timeout: Duration::from_secs(5),
+                edns_buffer_size: 0,
+                max_chain_length: 0,
+                max_upstream_queries: 0,
+                timeout: Duration::ZERO,
             },
             routes: Vec::new(),
             dnssec: Dnssec { validation: false },
             cache: Cache {
-                max_memory: 256 << 20,
+                max_memory: 0,
                 min_ttl: 0,
-                max_ttl: 86_400,
-                max_negative_ttl: 3_600,
-                serve_stale: true,
-                stale_max_age: 86_400,
-                prefetch: true,
+                max_ttl: 0,
+                max_negative_ttl: 0,
+                serve_stale: false,
+                stale_max_age: 0,
+                prefetch: false,
                 file: None,
-                save_interval: Duration::from_secs(300),
+                save_interval: Duration::ZERO,
             },
-            log: Log { filter: "info".to_owned() },
+            log: Log { filter: String::new() },
         }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        let mut config = Config::blank();
+        for setting in settings::SETTINGS {
+            setting.kind.reset(&mut config);
+        }
+        config
     }
 }

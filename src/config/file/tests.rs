@@ -1,0 +1,241 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    Config::parse(text, Path::new("etc/cnamed.toml"))
+}
+
+/// The errors as lines, without the file's name.
+fn errors(text: &str) -> Vec<String> {
+    let errors = parse(text).unwrap_err().to_string();
+    errors.lines().map(|line| line.strip_prefix("etc/cnamed.toml:").unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(parse("").unwrap(), Config::default());
+    assert_eq!(Config::default().resolver.hints.len(), 13);
+    assert_eq!(Config::default().cache.max_memory, 256 << 20);
+    assert_eq!(Config::default().resolver.edns_buffer_size, 1232);
+}
+
+#[test]
+fn the_contracts_example_is_read() {
+    let config = parse(
+        r#"
+[server]
+listen = ["192.0.2.9:53", "[::1]:5353"]
+threads = 2
+version = "x"
+[access]
+allow = ["10.0.0.0/8", "2001:db8::1", "192.0.2.77/24"]
+trace = []
+[resolver]
+root-priming = false
+qname-minimisation = false
+case-randomisation = false
+ipv6 = false
+query-localhost = true
+source-addresses = ["192.0.2.9"]
+edns-buffer-size = 0x1000
+max-chain-length = 64
+max-upstream-queries = 1_000
+timeout = "1500ms"
+[[forward]]
+zone = "corp.example."
+servers = ["192.0.2.53", "192.0.2.54:5353", "[2001:db8::1]:53", "2001:db8::2", "[2001:db8::3]"]
+[[forward]]
+zone = "."
+servers = ["127.0.0.1"]
+[[stub]]
+zone = "lan"
+servers = ["192.0.2.1"]
+[dnssec]
+validation = false
+[cache]
+max-memory = "1GiB"
+min-ttl = 1
+max-ttl = 2
+max-negative-ttl = 3
+serve-stale = false
+stale-max-age = 4
+prefetch = false
+file = "cache.bin"
+save-interval = "1s"
+[log]
+filter = "cnamed=debug,warn"
+"#,
+    )
+    .unwrap();
+    assert_eq!(config.server.listen.len(), 2);
+    assert_eq!((config.server.threads, config.server.version.as_deref()), (2, Some("x")));
+    let allow: Vec<String> = config.access.allow.iter().map(ToString::to_string).collect();
+    assert_eq!(allow, ["10.0.0.0/8", "2001:db8::1/128", "192.0.2.0/24"]);
+    assert!(config.access.trace.is_empty());
+    let resolver = &config.resolver;
+    assert!(!resolver.root_priming && !resolver.qname_minimisation && !resolver.case_randomisation);
+    assert!(resolver.ipv4 && !resolver.ipv6 && resolver.query_localhost);
+    assert_eq!(resolver.source_addresses, ["192.0.2.9".parse::<IpAddr>().unwrap()]);
+    assert_eq!((resolver.edns_buffer_size, resolver.max_chain_length), (4096, 64));
+    assert_eq!((resolver.max_upstream_queries, resolver.timeout), (1000, Duration::from_millis(1500)));
+    let routes: Vec<String> =
+        config.routes.iter().map(|r| format!("{:?} {} {:?}", r.kind, r.zone, r.servers)).collect();
+    assert_eq!(
+        routes,
+        [
+            "Forward corp.example. [192.0.2.53:53, 192.0.2.54:5353, [2001:db8::1]:53, [2001:db8::2]:53, \
+             [2001:db8::3]:53]",
+            "Forward . [127.0.0.1:53]",
+            "Stub lan. [192.0.2.1:53]",
+        ]
+    );
+    let cache = &config.cache;
+    assert_eq!((cache.max_memory, cache.min_ttl, cache.max_ttl, cache.max_negative_ttl), (1 << 30, 1, 2, 3));
+    assert_eq!((cache.serve_stale, cache.stale_max_age, cache.prefetch), (false, 4, false));
+    assert_eq!(cache.file.as_deref(), Some(Path::new("etc/cache.bin")));
+    assert_eq!(cache.save_interval, Duration::from_secs(1));
+    assert_eq!(config.log.filter, "cnamed=debug,warn");
+}
+
+#[test]
+fn unknown_keys_name_the_nearest() {
+    let text = "\
+listen = []
+tiemout = \"5s\"
+[servr]
+[resolver]
+max_chain_lenght = 5
+max-memory = 1
+  xyz = { a = 1 }
+[[forward]]
+zone = \".\"
+server = [\"192.0.2.1\"]
+";
+    assert_eq!(
+        errors(text),
+        [
+            "1:1: listen: `listen` belongs into [server]",
+            "2:1: tiemout: there is no such key; the nearest is timeout, in [resolver]",
+            "3:2: servr: there is no such table; the nearest is [server]",
+            "5:1: resolver.max_chain_lenght: there is no such key; the nearest is resolver.max-chain-length",
+            "6:1: resolver.max-memory: there is no such key in [resolver]: it belongs into [cache]",
+            "7:3: resolver.xyz: there is no such key; the nearest is resolver.ipv4",
+            "8:1: forward.servers: the key is missing: [[forward]] needs `zone` and `servers`",
+            "10:1: forward.server: there is no such key; the nearest is forward.servers",
+        ]
+    );
+}
+
+#[test]
+fn every_value_out_of_bounds_is_told_with_its_place_and_reason() {
+    for (table, line, message) in [
+        ("server", "threads = -1", "an integer from 0 to 1024"),
+        ("server", "threads = 1.5", "an integer from 0 to 1024"),
+        ("server", "listen = []", "a list of 1 to 64 addresses with ports"),
+        ("server", "version = \"\"", "text of 1 to 255 octets"),
+        ("resolver", "edns-buffer-size = 511", "an integer from 512 to 4096 (RFC 6891 §6.2.3"),
+        ("resolver", "edns-buffer-size = 4097", "an integer from 512 to 4096"),
+        ("resolver", "max-chain-length = 0", "an integer from 1 to 64"),
+        ("resolver", "max-chain-length = 65", "an integer from 1 to 64"),
+        ("resolver", "max-upstream-queries = 1001", "an integer from 1 to 1000"),
+        ("resolver", "timeout = \"999ms\"", "from 1s to 1m"),
+        ("resolver", "timeout = \"61s\"", "from 1s to 1m"),
+        ("resolver", "timeout = 5", "text with a unit as in \"500ms\", \"5s\" or \"5m\""),
+        ("resolver", "timeout = \"5 parsecs\"", "text with a unit"),
+        ("resolver", "timeout = \"99999999999999999999s\"", "text with a unit"),
+        ("resolver", "timeout = \"s\"", "text with a unit"),
+        ("resolver", "ipv4 = \"yes\"", "true or false"),
+        ("cache", "max-memory = 1048575", "from 1MiB to 1TiB"),
+        ("cache", "max-memory = \"1MB\"", "as in \"256MiB\""),
+        ("cache", "max-memory = \"99999999999TiB\"", "as in \"256MiB\""),
+        ("cache", "file = \"\"", "a path, as text"),
+        ("cache", "min-ttl = 3601", "an integer from 0 to 3600"),
+        ("log", "filter = \"cnamed=loud\"", "tracing's filter syntax: error parsing level filter"),
+        ("access", "allow = \"any\"", "a list of networks or addresses"),
+    ] {
+        let (key, value) = line.split_once(" = ").unwrap();
+        let column = key.len() + 4;
+        let found = errors(&format!("[{table}]\n{line}\n"));
+        let start = format!("2:{column}: {table}.{key} = {value}: expected ");
+        assert!(found[0].starts_with(&start), "{line}: {found:?}");
+        assert!(found[0].contains(message) && found.len() == 1, "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn each_wrong_item_of_a_list_is_told() {
+    let text = "[server]\nlisten = [\n  \"127.0.0.1\",\n  \"[::1]:53\", \"[::1]:53\",\n  \"é\", 5]\n";
+    let found = errors(text);
+    assert!(found[0].starts_with("3:3: server.listen = \"127.0.0.1\": expected a list of"), "{found:?}");
+    assert_eq!(found[1], "4:15: server.listen = \"[::1]:53\": expected each entry once: remove the second");
+    assert!(found[2].starts_with("5:3: server.listen = \"é\": expected"), "{found:?}");
+    // Columns count characters, not octets.
+    assert!(found[3].starts_with("5:8: server.listen = 5: expected"), "{found:?}");
+    for server in ["0.0.0.0", "224.0.0.1", "192.0.2.1:0", "255.255.255.255", "example.com", "[::]:53"] {
+        let text = format!("[[stub]]\nzone = \"a\"\nservers = [\"{server}\"]\n");
+        assert!(
+            errors(&text)[0].starts_with(&format!("3:12: stub.servers = \"{server}\": expected")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    for (text, message) in [
+        ("[resolver]\nipv4 = false\nipv6 = false\n", "3:8: resolver.ipv6 = false: expected ipv4 or ipv6"),
+        ("[cache]\nmin-ttl = 9\nmax-ttl = 8\n", "2:11: cache.min-ttl = 9: expected at most cache.max-ttl"),
+        (
+            "[[forward]]\nzone = \".\"\nservers = [\"127.0.0.1:5353\"]\n",
+            "3:11: forward.servers = [\"127.0.0.1:5353\"]: servers on loopback addresses",
+        ),
+        (
+            "[[forward]]\nzone = \"a\"\nservers = [\"192.0.2.1\"]\n[[stub]]\nzone = \"A.\"\nservers = [\"192.0.2.1\"]",
+            "5:8: stub.zone = \"A.\": expected each zone once",
+        ),
+    ] {
+        let found = errors(text);
+        assert!(found[0].starts_with(message) && found.len() == 1, "{found:?}");
+    }
+}
+
+#[test]
+fn what_is_not_implemented_yet_is_refused() {
+    for (line, remedy) in [
+        ("validation = true", "only `false` is accepted"),
+        ("trust-anchors = []", "remove the key"),
+        ("trust-anchor-file = \"root.key\"", "remove the key"),
+        ("trust-anchor-state = \"s\"", "remove the key"),
+        ("negative-trust-anchors = []", "remove the key"),
+        ("sha1 = \"insecure\"", "remove the key"),
+    ] {
+        let found = errors(&format!("[dnssec]\n{line}\n"));
+        assert!(found[0].ends_with(&format!("is not implemented yet; {remedy}")), "{found:?}");
+    }
+    assert!(!parse("[dnssec]\nvalidation = false\n").unwrap().dnssec.validation);
+}
+
+#[test]
+fn broken_toml_is_told_with_its_place() {
+    for text in ["[server\n", "a = \n", "[server]\nthreads = 1\nthreads = 2\n", "x = \"\n"] {
+        let found = errors(text);
+        assert!(found[0].contains(": not TOML: "), "{found:?}");
+    }
+    assert!(errors("[server]\nthreads = 1\nthreads = 2\n")[0].starts_with("3:1: not TOML: duplicate key"));
+    assert!(
+        errors("server = 5\n")[0]
+            .starts_with("1:10: server = 5: expected a table that begins with `[server]`")
+    );
+    assert!(errors("forward = [5]\n")[0].contains("expected a table that begins with `[[forward]]`"));
+    assert!(
+        errors("[forward]\nzone = \"a\"\n")[0].contains("expected a table that begins with `[[forward]]`")
+    );
+}
+
+#[test]
+fn long_values_are_cut_short() {
+    let found = errors(&format!("[resolver]\ntimeout = \"{}\"\n", "x".repeat(500)));
+    assert!(found[0].contains(&format!("\"{}…: expected", "x".repeat(59))), "{found:?}");
+}

@@ -1,0 +1,206 @@
+//! Single values: what TOML says into what a setting holds, within bounds.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+use tracing_subscriber::EnvFilter;
+
+use super::{MAX_FILE, Value};
+use crate::config::settings::{DNS_PORT, Kind, MAX_ADDRESSES, MAX_NETWORKS, MAX_TEXT};
+use crate::config::show;
+use crate::wire::Name;
+
+/// A value that a setting does not take.
+pub(super) struct Wrong {
+    pub(super) span: Range<usize>,
+    /// `None`: it is not what the setting's kind expects, which says all.
+    pub(super) what: Option<String>,
+}
+
+impl Wrong {
+    pub(super) fn unexpected(value: &Value<'_>) -> Wrong {
+        Wrong { span: value.span(), what: None }
+    }
+
+    pub(super) fn because(value: &Value<'_>, what: impl Into<String>) -> Wrong {
+        Wrong { span: value.span(), what: Some(what.into()) }
+    }
+}
+
+/// Units of sizes, in octets.
+pub(in crate::config) const SIZES: [(&str, u64); 4] =
+    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+/// Units of durations, in milliseconds.
+pub(in crate::config) const PERIODS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+impl Kind {
+    /// What a value must be, for messages and the reference.
+    pub fn expected(&self) -> String {
+        let sized = |most: usize, what: &str| format!("a list of {what}, at most {most}");
+        match self {
+            Kind::Flag { .. } => "true or false".to_owned(),
+            Kind::Number { bounds, why, .. } => {
+                format!("an integer from {} to {} ({why})", bounds.start(), bounds.end())
+            }
+            Kind::Size { bounds, why, .. } => {
+                let (from, to) = (show::size(*bounds.start()), show::size(*bounds.end()));
+                format!("octets, or text with a unit as in \"256MiB\", from {from} to {to} ({why})")
+            }
+            Kind::Period { bounds, why, .. } => {
+                let (from, to) = (show::period(*bounds.start()), show::period(*bounds.end()));
+                format!("text with a unit as in \"500ms\", \"5s\" or \"5m\", from {from} to {to} ({why})")
+            }
+            Kind::Filter { .. } => "a level, or tracing's filter syntax, as text".to_owned(),
+            Kind::Text { .. } => format!("text of 1 to {MAX_TEXT} octets"),
+            Kind::Path { .. } | Kind::Hints { .. } => "a path, as text".to_owned(),
+            Kind::Sockets { .. } => {
+                format!(
+                    "a list of 1 to {MAX_ADDRESSES} addresses with ports, each once, as in \"127.0.0.1:53\" or \
+                     \"[::1]:53\""
+                )
+            }
+            Kind::Addresses { .. } => sized(MAX_ADDRESSES, "addresses without ports, as in \"192.0.2.1\""),
+            Kind::Networks { .. } => {
+                sized(MAX_NETWORKS, "networks or addresses, as in \"192.0.2.0/24\" or \"2001:db8::1\"")
+            }
+            Kind::Zone { .. } => "a domain name, as text".to_owned(),
+            Kind::Servers { .. } => {
+                format!(
+                    "a list of 1 to {MAX_ADDRESSES} unicast addresses, each once, as in \"192.0.2.53\", \
+                     \"192.0.2.54:5353\" or \"[2001:db8::1]:53\""
+                )
+            }
+            Kind::NotYet { only: Some(only), .. } => format!("only `{only}`: not implemented yet"),
+            Kind::NotYet { only: None, .. } => "nothing: not implemented yet".to_owned(),
+        }
+    }
+}
+
+pub(super) fn flag(value: &Value<'_>) -> Result<bool, Wrong> {
+    value.get_ref().as_bool().ok_or(Wrong::unexpected(value))
+}
+
+pub(super) fn number(value: &Value<'_>, bounds: &RangeInclusive<u64>) -> Result<u64, Wrong> {
+    let number = value.get_ref().as_integer().and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
+    number.filter(|n| bounds.contains(n)).ok_or(Wrong::unexpected(value))
+}
+
+pub(super) fn size(value: &Value<'_>, bounds: &RangeInclusive<u64>) -> Result<u64, Wrong> {
+    let Some(text) = value.get_ref().as_str() else { return number(value, bounds) };
+    with_unit(text, &SIZES).filter(|n| bounds.contains(n)).ok_or(Wrong::unexpected(value))
+}
+
+pub(super) fn period(value: &Value<'_>, bounds: &RangeInclusive<Duration>) -> Result<Duration, Wrong> {
+    let millis = value.get_ref().as_str().and_then(|text| with_unit(text, &PERIODS));
+    millis.map(Duration::from_millis).filter(|d| bounds.contains(d)).ok_or(Wrong::unexpected(value))
+}
+
+/// A whole number and its unit, perhaps with blank space between.
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(unit_at)?;
+    let &(_, factor) = units.iter().find(|(name, _)| *name == unit.trim_start())?;
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+fn string<'v>(value: &'v Value<'_>) -> Result<&'v str, Wrong> {
+    value.get_ref().as_str().ok_or(Wrong::unexpected(value))
+}
+
+pub(super) fn text(value: &Value<'_>) -> Result<String, Wrong> {
+    let text = string(value)?;
+    let fits = (1..=MAX_TEXT).contains(&text.len());
+    fits.then(|| text.to_owned()).ok_or(Wrong::unexpected(value))
+}
+
+pub(super) fn filter(value: &Value<'_>) -> Result<String, Wrong> {
+    let text = string(value)?;
+    match EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(e) => Err(Wrong::because(value, format!("expected a level, or tracing's filter syntax: {e}"))),
+    }
+}
+
+/// A path; a relative one starts at the folder of the configuration file.
+pub(super) fn path(value: &Value<'_>, file: &Path) -> Result<PathBuf, Wrong> {
+    let text = string(value)?;
+    if text.is_empty() || text.contains('\0') {
+        return Err(Wrong::unexpected(value));
+    }
+    Ok(file.parent().map_or_else(|| PathBuf::from(text), |folder| folder.join(text)))
+}
+
+/// A list of texts, each read by `read`; every wrong one is told.
+fn list<T: PartialEq>(
+    value: &Value<'_>,
+    count: RangeInclusive<usize>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, Vec<Wrong>> {
+    let DeValue::Array(items) = value.get_ref() else { return Err(vec![Wrong::unexpected(value)]) };
+    if !count.contains(&items.len()) {
+        return Err(vec![Wrong::unexpected(value)]);
+    }
+    let (mut good, mut wrong) = (Vec::new(), Vec::new());
+    for item in items.iter() {
+        match item.get_ref().as_str().and_then(&read) {
+            Some(read) if good.contains(&read) => {
+                wrong.push(Wrong::because(item, "expected each entry once: remove the second"));
+            }
+            Some(read) => good.push(read),
+            None => wrong.push(Wrong::unexpected(item)),
+        }
+    }
+    if wrong.is_empty() { Ok(good) } else { Err(wrong) }
+}
+
+pub(super) fn sockets(value: &Value<'_>) -> Result<Vec<SocketAddr>, Vec<Wrong>> {
+    list(value, 1..=MAX_ADDRESSES, |text| text.parse().ok().filter(|s: &SocketAddr| !s.ip().is_multicast()))
+}
+
+pub(super) fn addresses(value: &Value<'_>) -> Result<Vec<IpAddr>, Vec<Wrong>> {
+    list(value, 0..=MAX_ADDRESSES, |text| text.parse().ok().filter(|a: &IpAddr| !a.is_multicast()))
+}
+
+pub(super) fn networks(value: &Value<'_>) -> Result<Vec<IpNet>, Vec<Wrong>> {
+    list(value, 0..=MAX_NETWORKS, |text| {
+        let network = text.parse::<IpNet>().ok();
+        // Host bits mean nothing in a network.
+        network.map(|n| n.trunc()).or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    })
+}
+
+pub(super) fn zone(value: &Value<'_>) -> Result<Name, Vec<Wrong>> {
+    let text = string(value).map_err(|wrong| vec![wrong])?;
+    text.parse().map_err(|e| vec![Wrong::because(value, format!("expected a domain name: {e}"))])
+}
+
+pub(super) fn servers(value: &Value<'_>) -> Result<Vec<SocketAddr>, Vec<Wrong>> {
+    list(value, 1..=MAX_ADDRESSES, |text| {
+        let plain = |t: &str| t.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, DNS_PORT));
+        let bracketed = || text.strip_prefix('[')?.strip_suffix(']').and_then(plain);
+        let server = text.parse().ok().or_else(|| plain(text)).or_else(bracketed)?;
+        let ip = server.ip();
+        let unicast = !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::from([255; 4]);
+        (unicast && server.port() != 0).then_some(server)
+    })
+}
+
+/// The text of a file of at most [`MAX_FILE`] octets; the error names the path.
+pub(super) fn read_file(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let file = File::open(path).map_err(|e| format!("cannot open {shown}: {e}"))?;
+    let mut octets = Vec::new();
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut octets);
+    read.map_err(|e| format!("cannot read {shown}: {e}"))?;
+    if octets.len() as u64 > MAX_FILE {
+        return Err(format!("{shown} is larger than {MAX_FILE} octets"));
+    }
+    String::from_utf8(octets).map_err(|_| format!("{shown} is not UTF-8 text"))
+}

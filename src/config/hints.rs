@@ -1,0 +1,67 @@
+//! Root hints (RFC 9609 §2): which servers to ask first, from a master file.
+
+use std::net::IpAddr;
+
+use super::Hint;
+use crate::master;
+use crate::rrset::RrType;
+use crate::wire::Name;
+
+/// The file of IANA, as it was when this program was built.
+const COMPILED: &str = include_str!("../../root.hints");
+
+/// The compiled-in hints.
+pub(super) fn compiled() -> Vec<Hint> {
+    // A test reads them; a broken file could only come with a broken build.
+    read(COMPILED, "root.hints").unwrap_or_default()
+}
+
+/// Root servers that have an address; the error says what is wrong with the file.
+pub(super) fn read(text: &str, file: &str) -> Result<Vec<Hint>, String> {
+    let records = master::parse(text, &Name::root(), file).map_err(|e| e.to_string())?;
+    let of_type = |rtype| records.iter().filter(move |r| r.rtype == rtype);
+    let mut hints: Vec<Hint> = Vec::new();
+    for ns in of_type(RrType::NS).filter(|ns| ns.owner.is_root()) {
+        let Ok(name) = Name::from_wire(&ns.rdata) else { continue };
+        if hints.iter().any(|hint| hint.name == name) {
+            continue;
+        }
+        let v4 = of_type(RrType::A)
+            .filter(|r| r.owner == name)
+            .filter_map(|r| <[u8; 4]>::try_from(r.rdata.as_slice()).ok().map(IpAddr::from));
+        let v6 = of_type(RrType::AAAA)
+            .filter(|r| r.owner == name)
+            .filter_map(|r| <[u8; 16]>::try_from(r.rdata.as_slice()).ok().map(IpAddr::from));
+        let addresses = v4.chain(v6).collect();
+        hints.push(Hint { name, addresses });
+    }
+    hints.retain(|hint| !hint.addresses.is_empty());
+    if hints.is_empty() {
+        return Err(format!(
+            "{file}: expected NS records of `.` and an A or AAAA record for at least one of their targets"
+        ));
+    }
+    Ok(hints)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiled_hints_hold_thirteen_servers_with_two_addresses() {
+        let hints = compiled();
+        assert_eq!(hints.len(), 13);
+        assert!(hints.iter().all(|h| matches!(h.addresses[..], [IpAddr::V4(_), IpAddr::V6(_)])));
+    }
+
+    #[test]
+    fn servers_without_an_address_are_no_hints() {
+        let text = ". NS a.\n. NS b.\n. NS a.\nb. A 192.0.2.1\na. TXT x\nexample. NS c.\nc. A 192.0.2.2\n";
+        let hints = read(text, "h").unwrap();
+        assert_eq!(hints.len(), 1);
+        assert_eq!(hints[0].name.to_string(), "b.");
+        assert!(read(". NS a.\n", "h").unwrap_err().starts_with("h: expected NS records"));
+        assert!(read(". NS\n", "h").unwrap_err().starts_with("h:1: NS: field 1"));
+    }
+}
