@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod master;
+pub mod policy;
 pub mod rrset;
 pub mod server;
 pub mod wire;
