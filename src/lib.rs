@@ -5,5 +5,6 @@ pub mod master;
 pub mod policy;
 pub mod rrset;
 pub mod server;
+pub mod upstream;
 pub mod wire;
 pub mod world;

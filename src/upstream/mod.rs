@@ -1,0 +1,3 @@
+//! UPSTREAM: questions to other servers.
+
+pub mod cookies;
