@@ -7,6 +7,7 @@ pub mod config;
 pub mod failure;
 pub mod iterate;
 pub mod master;
+pub mod policy;
 pub mod request;
 pub mod resolver;
 pub mod respond;

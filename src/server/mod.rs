@@ -1,5 +1,7 @@
 //! The door: who may ask, what is answered without asking anybody, and the message in and out.
 
+pub mod cookies;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -22,9 +22,11 @@ pub use writer::MessageWriter;
 /// Work caps for one message, whoever sent it. They bound what a hostile packet can cost and are
 /// far above what any honest message needs.
 pub mod limits {
-    /// Compression pointers followed for one name (RFC 1035 §4.1.4 sets no bound; a name has at
-    /// most 127 labels, so more pointers than that never lead anywhere new).
-    pub const POINTERS_PER_NAME: usize = 32;
+    /// Compression pointers followed for one name: RFC 1035 §4.1.4 sets no bound, and honest
+    /// writers use up to one for each of the at most 127 labels.
+    pub const POINTERS_PER_NAME: usize = 127;
+    /// Pointers that one name we write makes a reader follow; other readers are less patient.
+    pub const POINTERS_WRITTEN: usize = 16;
     /// Label octets copied while names of one message are expanded: about four times 64 KiB.
     pub const EXPANDED_OCTETS: usize = 256 * 1024;
     /// Pointer hops over all names of one message.

@@ -230,16 +230,17 @@ impl Targets {
     }
 }
 
-/// Does the (possibly compressed) name at `at` equal `name`?
+/// Does the (possibly compressed) name at `at` equal `name`, within [`limits::POINTERS_WRITTEN`],
+/// the pointer to `at` counted?
 fn stands_at(buf: &[u8], mut at: usize, mut name: &[u8]) -> bool {
-    let mut hops = 0;
+    let mut hops = 1;
     loop {
         let Some(&n) = buf.get(at) else { return false };
         if n & 0xc0 == 0xc0 {
             let Some(&low) = buf.get(at + 1) else { return false };
             at = usize::from(n & 0x3f) << 8 | usize::from(low);
             hops += 1;
-            if hops > limits::POINTERS_PER_NAME {
+            if hops > limits::POINTERS_WRITTEN {
                 return false;
             }
             continue;
