@@ -187,7 +187,9 @@ pub(super) fn world(files: Vec<File>, servers: Option<File>) -> Result<World, La
     }
     for file in &files {
         let served = |zone: &Arc<Zone>| {
-            sites.values().any(|site| site.server.zones.get(zone.apex()).is_some_and(|z| Arc::ptr_eq(z, zone)))
+            sites
+                .values()
+                .any(|site| site.server.zones.get(zone.apex()).is_some_and(|z| Arc::ptr_eq(z, zone)))
         };
         if let Some(zone) = zones.get(&file.stem).filter(|zone| !served(zone)) {
             return Err(LabError::NoServer { file: file.shown.clone(), zone: zone.apex().clone() });
@@ -224,11 +226,7 @@ fn entries(file: &File, zones: &Zones) -> Result<Vec<Entry>, LabError> {
 
 /// Who serves what: zones named in an entry there and nowhere else, the others where the addresses
 /// of their NS names lead, unless that address has its own list.
-fn sites(
-    entries: &[Entry],
-    zones: &Zones,
-    addresses: &Addresses,
-) -> Result<HashMap<IpAddr, Site>, LabError> {
+fn sites(entries: &[Entry], zones: &Zones, addresses: &Addresses) -> Result<HashMap<IpAddr, Site>, LabError> {
     let mut sites = HashMap::new();
     let mut placed: BTreeSet<&str> = BTreeSet::new();
     let mut listed: BTreeSet<IpAddr> = BTreeSet::new();
@@ -246,7 +244,8 @@ fn sites(
     }
     for (stem, zone) in zones.iter().filter(|(stem, _)| !placed.contains(stem.as_str())) {
         let names = zone.stored(zone.apex(), RrType::NS).into_iter().flat_map(|ns| ns.targets());
-        let found: BTreeSet<IpAddr> = names.filter_map(|name| addresses.get(&name)).flatten().copied().collect();
+        let found: BTreeSet<IpAddr> =
+            names.filter_map(|name| addresses.get(&name)).flatten().copied().collect();
         for address in found.difference(&listed) {
             add(&mut sites, *address, zones.get(stem))?;
         }
@@ -266,11 +265,7 @@ fn site(entry: &Entry) -> Site {
 }
 
 /// Puts `zone` on the server at `address`, which is a correct one if nothing was said of it.
-fn add(
-    sites: &mut HashMap<IpAddr, Site>,
-    address: IpAddr,
-    zone: Option<&Arc<Zone>>,
-) -> Result<(), LabError> {
+fn add(sites: &mut HashMap<IpAddr, Site>, address: IpAddr, zone: Option<&Arc<Zone>>) -> Result<(), LabError> {
     let Some(zone) = zone else { return Ok(()) };
     let server = Server {
         zones: HashMap::new(),

@@ -9,7 +9,7 @@
 //! RFC 1034 §4.3.2, RFC 2308, RFC 4592, RFC 6672, RFC 6891, RFC 7873; see `zone` and `server`.
 //! What can be asked and what is seen: `docs/lab.md`. Shown by: `tests/lab.rs`.
 //!
-//! **To add a zone** write `zones/NAME.zone`, name it in [`EMBEDDED`] below, delegate to it in its
+//! **To add a zone** write `zones/NAME.zone`, name it in `EMBEDDED` below, delegate to it in its
 //! parent's file and add its names to `docs/lab.md`: the tests say what was forgotten.
 
 mod load;
@@ -48,7 +48,57 @@ const EMBEDDED: &[(&str, &str)] = embedded! {
     "net"
     "org"
     "example"
+    "arpa"
     "example.com"
+    "cdn.example"
+    "example.net"
+    "example.org"
+    "hosting.net"
+    "chain.example"
+    "chain.net"
+    "chain.org"
+    "chain.com"
+    "cookie.example"
+    "nocookie.example"
+    "alias.example"
+    "sub.alias.example"
+    "nsalias.example"
+    "dname.example"
+    "dname.net"
+    "moved.example"
+    "loop.example"
+    "loop.net"
+    "loop.com"
+    "wild.example"
+    "ent.example"
+    "entbroken.example"
+    "broken.example"
+    "apex.example"
+    "glueless.example"
+    "farm.org"
+    "v6only.example"
+    "halflame.example"
+    "childbroken.example"
+    "ds.example"
+    "slow.example"
+    "silent.example"
+    "lossy.example"
+    "refused.example"
+    "servfail.example"
+    "upward.example"
+    "truncate.example"
+    "noedns.example"
+    "ignoreedns.example"
+    "dropedns.example"
+    "notcp.example"
+    "wrongcase.example"
+    "wrongid.example"
+    "noaa.example"
+    "reversed.example"
+    "poison.example"
+    "forged"
+    "big.example"
+    "18.198.in-addr.arpa"
 };
 
 const EMBEDDED_SERVERS: &str = include_str!("zones/servers.toml");

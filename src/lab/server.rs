@@ -19,8 +19,8 @@ use crate::wire::writer::opt_octets;
 use crate::wire::{Edns, Header, Message, MessageWriter, Name};
 use crate::world::Transport;
 
-/// Aliases followed within one reply. Ours: more than any resolver takes from one.
-const MAX_ALIASES: usize = 32;
+/// Aliases followed within one reply. Ours: a name that grows by DNAME still fits a datagram.
+const MAX_ALIASES: usize = 16;
 /// What a server may send over UDP to a client that does not say (RFC 1035 §4.2.1).
 const PLAIN_UDP: usize = 512;
 /// The most that a server sends over UDP (the size that DNS flag day 2020 advises).
@@ -197,7 +197,7 @@ impl Server {
                     reply.answer.extend(records);
                     if let Some(next) = self.follows(zone, &target, question.rtype)
                         && !seen.contains(&target)
-                        && seen.len() <= MAX_ALIASES
+                        && seen.len() < MAX_ALIASES
                     {
                         zone = next;
                         seen.push(target);
@@ -237,13 +237,7 @@ impl Server {
         self.zone_for(target, rtype).filter(|z| self.follow == Follow::Server || z.apex() == zone.apex())
     }
 
-    fn write(
-        &self,
-        query: &Message<'_>,
-        edns: Option<&Edns>,
-        reply: Reply,
-        transport: Transport,
-    ) -> Vec<u8> {
+    fn write(&self, query: &Message<'_>, edns: Option<&Edns>, reply: Reply, transport: Transport) -> Vec<u8> {
         let header = query.header();
         let limit = match (transport, edns) {
             (Transport::Tcp, _) => usize::from(u16::MAX),

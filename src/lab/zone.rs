@@ -23,6 +23,12 @@ pub struct Zone {
     nodes: HashMap<Name, Node>,
 }
 
+/// The records of an RRset so far.
+struct Gathered {
+    ttl: u32,
+    rdata: Vec<Vec<u8>>,
+}
+
 /// What a zone says about one name and type.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -60,7 +66,7 @@ impl Zone {
         if let Some(second) = soas.next() {
             return Err(wrong(second.line, format!("a second SOA; the first is at {apex}: keep one")));
         }
-        let mut sets: BTreeMap<(Name, RrType), (u32, Vec<Vec<u8>>)> = BTreeMap::new();
+        let mut sets: HashMap<(Name, RrType), Gathered> = HashMap::new();
         for r in records {
             if !r.owner.is_at_or_below(&apex) {
                 return Err(wrong(r.line, format!("{} is outside the zone {apex}", r.owner)));
@@ -68,14 +74,15 @@ impl Zone {
             if r.class != Class::IN {
                 return Err(wrong(r.line, format!("class {}: only IN is served", r.class)));
             }
-            let (ttl, rdata) = sets.entry((r.owner, r.rtype)).or_insert((r.ttl, Vec::new()));
-            *ttl = r.ttl.min(*ttl);
-            if !rdata.contains(&r.rdata) {
-                rdata.push(r.rdata);
+            let set = sets.entry((r.owner, r.rtype)).or_insert(Gathered { ttl: r.ttl, rdata: Vec::new() });
+            set.ttl = r.ttl.min(set.ttl);
+            // A record that is there twice counts once (RFC 2181 §5).
+            if !set.rdata.contains(&r.rdata) {
+                set.rdata.push(r.rdata);
             }
         }
         let mut nodes: HashMap<Name, Node> = HashMap::new();
-        for ((owner, rtype), (ttl, rdata)) in sets {
+        for ((owner, rtype), Gathered { ttl, rdata }) in sets {
             let mut above = owner.parent();
             while let Some(name) = above.filter(|name| name.is_at_or_below(&apex)) {
                 above = name.parent();
@@ -155,8 +162,8 @@ fn at_node(node: &Node, owner: &Name, rtype: RrType) -> Finding {
     let wanted = node.get(&rtype);
     let cname = node.get(&RrType::CNAME).filter(|_| {
         // A zone with a CNAME at its apex must still show its SOA and NS, or nobody would find it.
-        let at_apex = node.contains_key(&RrType::SOA)
-            && matches!(rtype, RrType::SOA | RrType::NS | RrType::DNSKEY);
+        let at_apex =
+            node.contains_key(&RrType::SOA) && matches!(rtype, RrType::SOA | RrType::NS | RrType::DNSKEY);
         wanted.is_none() || !(at_apex || rtype.may_sit_beside_cname())
     });
     match (cname.and_then(|set| Some((set, set.target()?))), wanted) {
