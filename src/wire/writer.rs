@@ -246,7 +246,8 @@ fn stands_at(buf: &[u8], mut at: usize, mut name: &[u8]) -> bool {
             let Some(&low) = buf.get(at + 1) else { return false };
             at = usize::from(n & 0x3f) << 8 | usize::from(low);
             hops += 1;
-            if hops > limits::POINTERS_PER_NAME {
+            // The pointer to here will be one more, and readers follow no more than that.
+            if hops >= limits::POINTERS_PER_NAME {
                 return false;
             }
             continue;
@@ -261,5 +262,26 @@ fn stands_at(buf: &[u8], mut at: usize, mut name: &[u8]) -> bool {
         }
         at += end;
         name = &name[end..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Message;
+
+    #[test]
+    fn names_that_nest_deeper_than_pointers_are_followed_stay_readable() {
+        let mut writer = MessageWriter::new(0, 0, 65_535);
+        let mut name: Name = "example.".parse().unwrap();
+        for _ in 0..100 {
+            name = name.prepend(b"x").unwrap();
+            let rdata = Rdatas::new([name.as_wire()]);
+            writer.rrset(Section::Answer, &name, RrType::CNAME, Class::IN, 60, &rdata).unwrap();
+        }
+        let octets = writer.finish();
+        let message = Message::parse(&octets).unwrap();
+        assert!(message.section(Section::Answer).all(|r| r.owner().is_some() && r.rdata().is_some()));
+        assert_eq!(message.section(Section::Answer).count(), 100);
     }
 }
