@@ -521,7 +521,7 @@ async fn the_documentation_says_what_is_there() {
 fn every_zone_is_documented() {
     let rows = documented();
     for (file, zone) in world().zones() {
-        let infrastructure = ["root", "com", "net", "org", "example", "arpa", "hosting.net", "farm.org"];
+        let infrastructure = ["root", "com", "net", "org", "example", "arpa", "hosting.example", "farm.org"];
         // Reached from a name of chain.example, loop.example or cdn.example's alias.
         let behind =
             ["chain.com", "chain.net", "chain.org", "loop.com", "loop.net", "dname.net", "cdn.example"];

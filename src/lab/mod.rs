@@ -53,7 +53,7 @@ const EMBEDDED: &[(&str, &str)] = embedded! {
     "cdn.example"
     "example.net"
     "example.org"
-    "hosting.net"
+    "hosting.example"
     "chain.example"
     "chain.net"
     "chain.org"
