@@ -6,6 +6,7 @@ pub mod chain;
 pub mod config;
 pub mod failure;
 pub mod iterate;
+pub mod lab;
 pub mod master;
 pub mod policy;
 pub mod request;

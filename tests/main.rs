@@ -1,3 +1,4 @@
 //! One test program; each module states what it shows.
 
+mod lab;
 mod wire;
