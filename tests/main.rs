@@ -1,1 +1,3 @@
 //! One test program; each module states what it shows.
+
+mod scenario;
