@@ -56,6 +56,11 @@ fn difference(field: Field, fields: &[Field], entry: &Entry, got: &Got) -> Optio
             let set = got.edns.as_ref().is_some_and(|edns| edns.dnssec_ok);
             (!set).then(|| "expected DO".to_owned())
         }
+        Field::PlainDname => {
+            let plain =
+                got.answer.iter().filter(|rr| rr.rtype == RrType::DNAME).all(|rr| got.contains(&rr.rdata));
+            (!plain).then(|| "expected DNAME targets without compression".to_owned())
+        }
         Field::Tcp => unequal("transport", Transport::Tcp, got.over),
         Field::Udp => unequal("transport", Transport::Udp, got.over),
     }

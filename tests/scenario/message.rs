@@ -80,6 +80,7 @@ fn push_opt(out: &mut Vec<u8>, opt: &Opt, rcode: u16) {
 /// A message that came: a query of the resolver, or its answer.
 #[derive(Clone, Debug)]
 pub struct Got {
+    bytes: Vec<u8>,
     pub over: Transport,
     pub header: Header,
     pub rcode: u16,
@@ -108,6 +109,7 @@ impl Got {
             records.ok_or_else(|| format!("a malformed record in section {section:?}"))
         };
         Ok(Got {
+            bytes: bytes.to_vec(),
             over,
             header: message.header(),
             rcode: message.rcode(),
@@ -129,6 +131,11 @@ impl Got {
             _ => None,
         };
         options.iter().filter_map(ede).collect()
+    }
+
+    /// Does the message hold these octets as they are?
+    pub fn contains(&self, octets: &[u8]) -> bool {
+        self.bytes.windows(octets.len().max(1)).any(|window| window == octets)
     }
 
     /// The message as dig would show it.

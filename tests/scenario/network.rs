@@ -287,3 +287,75 @@ impl Network for Script {
         Routes { v4: self.scenario.settings.routed_v4, v6: self.scenario.settings.routed_v6 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::COOKIE;
+    use super::super::parse::{parse, question};
+    use super::*;
+
+    const TEXT: &str = "CONFIG_END\nSCENARIO_BEGIN x\n\
+        RANGE_BEGIN 0 9 192.0.2.1\nENTRY_BEGIN\nMATCH qname qtype\nADJUST copy_id\nREPLY QR REFUSED\n\
+        SECTION QUESTION\na. A\nENTRY_END\nENTRY_BEGIN\nMATCH subdomain\nADJUST copy_id copy_query cookie delay=30\n\
+        REPLY QR AA\nSECTION QUESTION\na. A\nENTRY_END\nRANGE_END\n\
+        RANGE_BEGIN 5 9\nADDRESS 192.0.2.2\nENTRY_BEGIN\nMATCH opcode\nADJUST do_not_answer\nENTRY_END\nRANGE_END\n\
+        STEP 20 REPLY\nENTRY_BEGIN\nMATCH qname\nADJUST copy_id wrong_id\nREPLY QR\nSECTION QUESTION\nb. A\nENTRY_END\n\
+        SCENARIO_END";
+
+    struct Asked {
+        result: Result<Got, ExchangeError>,
+        took: Duration,
+    }
+
+    async fn ask(script: &Script, to: &str, text: &str) -> Asked {
+        let template = Template { question: Some(question(text).unwrap()), ..Template::default() };
+        let opt = Opt { udp_size: 1232, dnssec_ok: false, options: vec![(COOKIE, vec![7; 8])] };
+        let query = encode(3, &template, Some(&opt));
+        let accept = |reply: &[u8]| match reply.first_chunk() {
+            Some([0, 3]) => Verdict::Take,
+            _ => Verdict::NearMiss,
+        };
+        let start = Instant::now();
+        let to = SocketAddr::new(to.parse().unwrap(), 53);
+        let until = start + Duration::from_secs(2);
+        let result = script.exchange(to, Transport::Udp, &query, &accept, until).await;
+        Asked { result: result.map(|b| Got::read(&b, Transport::Udp).unwrap()), took: start.elapsed() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_range_and_entry_that_fit_answer() {
+        let script = Script::new(Arc::new(parse("f", TEXT).unwrap()), false);
+        script.at_step(5);
+        let exact = ask(&script, "192.0.2.1", "A. A").await;
+        assert_eq!(exact.result.unwrap().rcode, 5);
+        let below = ask(&script, "192.0.2.1", "x.A. A").await;
+        assert_eq!(below.took, Duration::from_millis(31));
+        let below = below.result.unwrap();
+        assert_eq!(below.question.unwrap().name.to_string(), "x.A.");
+        assert_eq!(
+            below.edns.unwrap().option(COOKIE),
+            Some(&b"\x07\x07\x07\x07\x07\x07\x07\x07scenario"[..])
+        );
+        // An address that no range names fits the first range.
+        assert_eq!(ask(&script, "192.0.2.9", "a. A").await.result.unwrap().rcode, 5);
+        let silent = ask(&script, "192.0.2.2", "a. A").await;
+        assert!(matches!(silent.result, Err(ExchangeError::TimedOut)));
+        assert_eq!(silent.took, Duration::from_secs(2));
+        assert!(script.complaints().is_empty());
+        assert_eq!(script.count(|_| true), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_scripted_is_servfail_and_a_complaint() {
+        let script = Script::new(Arc::new(parse("f", TEXT).unwrap()), false);
+        script.at_step(1);
+        // The range of 192.0.2.2 begins later, and STEP 20 knows only `b.`.
+        assert_eq!(ask(&script, "192.0.2.2", "a. A").await.result.unwrap().rcode, 2);
+        assert_eq!(script.complaints(), ["asked 192.0.2.2 for a. A: not in the script (step 1)"]);
+        // A REPLY step answers once.
+        assert!(matches!(ask(&script, "192.0.2.2", "b. A").await.result, Err(ExchangeError::NearMiss)));
+        assert!(script.complaints().is_empty());
+        assert_eq!(ask(&script, "192.0.2.2", "b. A").await.result.unwrap().rcode, 2);
+        assert_eq!(script.complaints().len(), 1);
+    }
+}

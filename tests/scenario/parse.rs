@@ -49,8 +49,8 @@ pub struct Settings {
     pub toml: String,
     /// Play once more with the first question asked beforehand.
     pub also_warm: bool,
-    /// Play once more with these asked beforehand, in this order.
-    pub also_warm_by: Vec<Question>,
+    /// Play once more for each of these lists, with its questions asked beforehand in this order.
+    pub also_warm_by: Vec<Vec<Question>>,
 }
 
 /// Scripted replies of some servers during some steps.
@@ -101,6 +101,7 @@ pub enum Field {
     Cookie,
     NoCookie,
     Do,
+    PlainDname,
     Tcp,
     Udp,
 }
@@ -368,7 +369,7 @@ impl Settings {
             "features" => self.set_features(raw)?,
             "also-warm" => self.also_warm = yes_or_no(value)?,
             "also-warm-by" => {
-                self.also_warm_by = value.split(',').map(question).collect::<Result<_, _>>()?;
+                self.also_warm_by.push(value.split(',').map(question).collect::<Result<_, _>>()?);
             }
             _ => match key.strip_prefix("cnamed-") {
                 // TOML has its own quotes and comments.
@@ -585,6 +586,7 @@ fn match_word(word: &str) -> Option<&'static [Field]> {
         "cookie" => &[Cookie],
         "no_cookie" => &[NoCookie],
         "DO" => &[Do],
+        "plain_dname" => &[PlainDname],
         "TCP" => &[Tcp],
         "UDP" => &[Udp],
         _ => return None,
@@ -833,8 +835,8 @@ mod tests {
         assert_eq!(settings.minimisation, Some(false));
         assert_eq!(settings.trust_anchors, [". DS 1 ;{id}"]);
         assert_eq!(settings.toml, "resolver.max-chain-length = 4\n");
-        assert_eq!(settings.also_warm_by.len(), 2);
-        assert_eq!(settings.also_warm_by[1].rtype, RrType::MX);
+        assert_eq!(settings.also_warm_by.len(), 1);
+        assert_eq!(settings.also_warm_by[0][1].rtype, RrType::MX);
     }
 
     #[test]

@@ -39,18 +39,18 @@ pub enum Start {
     Cold,
     /// The answer to the first question.
     Warm,
-    /// The answers to the questions of `also-warm-by`.
-    WarmBy,
+    /// The answers to the questions of this line `also-warm-by`, counted from 0.
+    WarmBy(usize),
 }
 
 impl std::fmt::Display for Mode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let start = match self.start {
-            Start::Cold => "cold",
-            Start::Warm => "warm",
-            Start::WarmBy => "warmed hop by hop",
-        };
-        write!(f, "minimisation {}, {start}", if self.minimised { "on" } else { "off" })
+        write!(f, "minimisation {}, ", if self.minimised { "on" } else { "off" })?;
+        match self.start {
+            Start::Cold => f.write_str("cold"),
+            Start::Warm => f.write_str("warm"),
+            Start::WarmBy(i) => write!(f, "warmed by list {}", i + 1),
+        }
     }
 }
 
@@ -61,9 +61,7 @@ pub fn modes(settings: &Settings) -> Vec<Mode> {
     if settings.also_warm {
         starts.push(Start::Warm);
     }
-    if !settings.also_warm_by.is_empty() {
-        starts.push(Start::WarmBy);
-    }
+    starts.extend((0..settings.also_warm_by.len()).map(Start::WarmBy));
     let each = |minimised: bool| starts.clone().into_iter().map(move |start| Mode { minimised, start });
     minimised.into_iter().flat_map(each).collect()
 }
@@ -135,7 +133,7 @@ impl Player {
         self.script.at_step(first.id);
         let questions: Vec<Question> = match self.mode.start {
             Start::Cold => Vec::new(),
-            Start::WarmBy => scenario.settings.also_warm_by.clone(),
+            Start::WarmBy(i) => scenario.settings.also_warm_by.get(i).cloned().unwrap_or_default(),
             Start::Warm => scenario.steps.iter().find_map(first_question).into_iter().collect(),
         };
         for question in questions {
