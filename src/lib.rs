@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod cache;
 pub mod chain;
+pub mod cli;
 pub mod config;
 pub mod failure;
 pub mod iterate;

@@ -1,2 +1,7 @@
-//! The program: arguments, dispatch, exit code.
-fn main() {}
+//! The program: everything is in the library (`cnamed::cli`).
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cnamed::cli::run()
+}

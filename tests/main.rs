@@ -1,5 +1,6 @@
 //! One test program; each module states what it shows.
 
+mod config;
 mod lab;
 mod scenario;
 mod wire;
