@@ -306,7 +306,10 @@ impl Resolver {
             let records: Vec<(u16, Name)> = sets.iter().flat_map(|held| svcb_targets(&held.set)).collect();
             let aliases: Vec<&Name> = records.iter().filter(|(p, _)| *p == 0).map(|(_, n)| n).collect();
             if aliases.is_empty() {
-                for (_, target) in records.iter().filter(|(_, t)| !seen.contains(t)) {
+                for (_, target) in &records {
+                    if seen.contains(target) {
+                        continue;
+                    }
                     found.extend(self.addresses(request, target).await);
                     seen.push(target.clone());
                 }

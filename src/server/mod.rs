@@ -1,31 +1,255 @@
-//! The door: who may ask, what is answered without asking anybody, and the message in and out.
+//! The door: who may ask, what is answered without asking anybody, the message in and out.
+//!
+//! Knows: the header rules of a resolver (RFC 1035 §4.1.1, RFC 6891, RFC 7873, RFC 9619), access,
+//! special-use names; hands questions of class IN to the resolver. Does not know: sockets
+//! (`udp.rs`, `tcp.rs`), how answers come about. Shown by: `tests/scenarios/door_*`,
+//! `tests/binary.rs`.
 
 pub mod cookies;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::config::Config;
+use crate::failure::Ede;
+use crate::policy::acl::Acl;
+use crate::policy::local::{ChaosAnswer, Local, LocalAnswer, chaos};
+use crate::request::Request;
+use crate::resolver::{Answer, Rcode, Resolver};
+use crate::respond::{self, Asker, AskerEdns};
+use crate::rrset::{Class, Question, RrType};
+use crate::wire::{Header, Message, Name, ReadError};
 use crate::world::{Transport, World};
+use cookies::{CookieAnswer, Cookies};
+
+const QUERY: u8 = 0;
+const BADVERS: u16 = 16;
 
 /// A running resolver seen from outside: packet in, packet out. Sockets (`udp.rs`, `tcp.rs`), the
 /// scenario runner and the property tests all go through [`Service::respond`].
 pub struct Service {
-    _config: Arc<Config>,
-    _world: World,
+    settings: ArcSwap<Settings>,
+    resolver: Arc<Resolver>,
+    cookies: Cookies,
+    local_names: LocalNames,
+}
+
+/// What a configuration means at the door.
+struct Settings {
+    config: Arc<Config>,
+    allow: Acl,
+    local: Local,
+}
+
+impl Settings {
+    fn new(config: Arc<Config>, local_names: LocalNames) -> Settings {
+        let zones: Vec<Name> = config.routes.iter().map(|route| route.zone.clone()).collect();
+        let local = match local_names {
+            LocalNames::Answered => Local::new(&zones),
+            LocalNames::Resolved => Local::none(),
+        };
+        Settings { allow: Acl::new(&config.access.allow), local, config }
+    }
+}
+
+/// Are special-use names (RFC 6761) answered here?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalNames {
+    /// Yes, as on any network.
+    Answered,
+    /// No: an embedded world has all names to itself.
+    Resolved,
+}
+
+/// What becomes of a request that is not resolved.
+enum Refusal {
+    /// No answer at all.
+    Drop,
+    /// An RCODE, and why.
+    Say(u16, Option<Ede>),
+}
+
+/// A request that may be answered.
+struct Admitted {
+    asker: Asker,
+    question: Question,
 }
 
 impl Service {
     /// Builds everything that is not a socket.
     pub fn new(config: Arc<Config>, world: World) -> Arc<Service> {
-        Arc::new(Service { _config: config, _world: world })
+        Service::with_local_names(config, world, LocalNames::Answered)
+    }
+
+    /// The same, saying whether special-use names are answered at the door.
+    pub fn with_local_names(config: Arc<Config>, world: World, local_names: LocalNames) -> Arc<Service> {
+        let mut secret = [0; 16];
+        secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
+        secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
+        Arc::new(Service {
+            resolver: Resolver::new(&config, world),
+            settings: ArcSwap::from_pointee(Settings::new(config, local_names)),
+            cookies: Cookies::new(secret),
+            local_names,
+        })
+    }
+
+    /// The resolver behind the door.
+    pub fn resolver(&self) -> &Arc<Resolver> {
+        &self.resolver
+    }
+
+    /// Takes a new configuration for all requests from now on; what is cached stays, but for
+    /// delegations when stub or forward zones change.
+    pub fn reload(&self, config: Arc<Config>) {
+        let old = self.settings.load();
+        if old.config.routes != config.routes || old.config.resolver.hints != config.resolver.hints {
+            self.resolver.cache().cuts.clear();
+            self.resolver.cache().rrsets.clear();
+            self.resolver.cache().failures.clear();
+        }
+        self.settings.store(Arc::new(Settings::new(config, self.local_names)));
     }
 
     /// Answers one request; `None`: it is dropped without an answer.
-    pub async fn respond(&self, _request: &[u8], _client: SocketAddr, _over: Transport) -> Option<Vec<u8>> {
-        None
+    pub async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
+        let settings = self.settings.load_full();
+        let header = Header::read(request)?;
+        // A reply to nobody's question: answering could go on for ever.
+        if header.has(Header::QR) {
+            return None;
+        }
+        let mut asker = Asker { id: header.id, flags: header.flags, limit: plain_limit(over), edns: None };
+        let message = match Message::parse(request) {
+            Ok(message) => message,
+            Err(error) => return Some(respond::bare(&asker, malformed(header, error) as u16, None, &[])),
+        };
+        let question = message.question().cloned();
+        match self.admit(&settings, &message, client.ip(), over, &mut asker) {
+            Ok(question) => Some(self.resolve(&settings, Admitted { asker, question }).await),
+            Err(Refusal::Drop) => None,
+            Err(Refusal::Say(rcode, ede)) => {
+                let edes: Vec<Ede> = ede.into_iter().collect();
+                Some(respond::bare(&asker, rcode, question.as_ref(), &edes))
+            }
+        }
     }
 
-    /// Takes a new configuration for all requests from now on; what is cached stays.
-    pub fn reload(&self, _config: Arc<Config>) {}
+    /// Everything that can be said without looking anything up.
+    fn admit(
+        &self,
+        settings: &Settings,
+        message: &Message<'_>,
+        client: IpAddr,
+        over: Transport,
+        asker: &mut Asker,
+    ) -> Result<Question, Refusal> {
+        let header = message.header();
+        let say = |rcode: Rcode| Err(Refusal::Say(rcode as u16, None));
+        if let Some(edns) = message.edns() {
+            self.read_edns(settings, edns, client, over, asker)?;
+        }
+        if !settings.allow.allows(client) {
+            let ede = Ede::new(Ede::PROHIBITED, "this client may not ask here");
+            return Err(Refusal::Say(Rcode::Refused as u16, Some(ede)));
+        }
+        if header.opcode() != QUERY {
+            return say(Rcode::NotImp);
+        }
+        let Some(question) = message.question() else { return say(Rcode::FormErr) };
+        if header.ancount != 0 || header.nscount != 0 {
+            return say(Rcode::FormErr);
+        }
+        if !header.has(Header::RD) {
+            // Whoever wants to know what is cached here is not told.
+            let ede = Ede::new(Ede::PROHIBITED, "recursion must be desired (RD=1)");
+            return Err(Refusal::Say(Rcode::Refused as u16, Some(ede)));
+        }
+        match question.rtype {
+            RrType::AXFR | RrType::IXFR => return say(Rcode::Refused),
+            RrType::MAILA | RrType::MAILB => return say(Rcode::NotImp),
+            rtype if !rtype.is_askable() => return say(Rcode::FormErr),
+            _ => {}
+        }
+        if !matches!(question.class, Class::IN | Class::CH) {
+            return say(Rcode::Refused);
+        }
+        Ok(question.clone())
+    }
+
+    fn read_edns(
+        &self,
+        settings: &Settings,
+        edns: &crate::wire::Edns,
+        client: IpAddr,
+        over: Transport,
+        asker: &mut Asker,
+    ) -> Result<(), Refusal> {
+        let our_size = settings.config.resolver.edns_buffer_size;
+        let mut ours = AskerEdns { dnssec_ok: edns.dnssec_ok, cookie: None, our_size };
+        if over == Transport::Udp {
+            asker.limit = usize::from(edns.udp_size.clamp(respond::PLAIN_UDP as u16, our_size.max(512)));
+        }
+        if edns.version > 0 {
+            asker.edns = Some(ours);
+            return Err(Refusal::Say(BADVERS, None));
+        }
+        if let Some(option) = edns.option(respond::OPTION_COOKIE) {
+            // Seconds modulo 2^32: RFC 9018 §4.3 compares them by serial arithmetic.
+            let now = self.resolver.world().clock.wall() as u32;
+            match self.cookies.answer(option, client, now) {
+                CookieAnswer::Malformed => {
+                    asker.edns = Some(ours);
+                    return Err(Refusal::Say(Rcode::FormErr as u16, None));
+                }
+                CookieAnswer::Reply { option, .. } => ours.cookie = Some(option.to_vec()),
+            }
+        }
+        asker.edns = Some(ours);
+        Ok(())
+    }
+
+    async fn resolve(&self, settings: &Settings, admitted: Admitted) -> Vec<u8> {
+        let Admitted { asker, question } = admitted;
+        let server = &settings.config.server;
+        if let Some(said) = chaos(&question, server.version.as_deref(), server.identity.as_deref()) {
+            return match said {
+                ChaosAnswer::Data(set) => respond::build(&respond::local_data(&question, set), &asker),
+                ChaosAnswer::Refused => respond::bare(&asker, Rcode::Refused as u16, Some(&question), &[]),
+            };
+        }
+        if let Some(local) = settings.local.answer(&question) {
+            return respond::build(&local_answer(&question, local), &asker);
+        }
+        let request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
+        let answer = self.resolver.answer(&Arc::new(request), &question).await;
+        respond::build(&answer, &asker)
+    }
+}
+
+fn local_answer(question: &Question, local: LocalAnswer) -> Answer {
+    let denial = |rcode, soa: crate::rrset::RrSet| Answer {
+        soa: respond::local_data(question, soa).terminal.pop(),
+        local: true,
+        ..Answer::empty(question, rcode)
+    };
+    match local {
+        LocalAnswer::Data(set) => respond::local_data(question, set),
+        LocalAnswer::NoData { soa } => denial(Rcode::NoError, soa),
+        LocalAnswer::NxDomain { soa } => denial(Rcode::NxDomain, soa),
+    }
+}
+
+fn plain_limit(over: Transport) -> usize {
+    match over {
+        Transport::Udp => respond::PLAIN_UDP,
+        Transport::Tcp => usize::from(u16::MAX),
+    }
+}
+
+/// What to say of a packet that is not a message.
+fn malformed(header: Header, _why: ReadError) -> Rcode {
+    if header.opcode() == QUERY { Rcode::FormErr } else { Rcode::NotImp }
 }

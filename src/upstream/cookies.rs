@@ -1,68 +1,110 @@
-//! DNS cookies towards servers: the client's side (RFC 7873 §5.1, §5.3; RFC 9018 §3).
+//! DNS cookies towards servers: is this reply from the server that was asked?
+//!
+//! Knows: the option's shape (RFC 7873 §4), RFC 7873 §5.1 and §5.3 with RFC 9018 §3: a different client cookie for each server
+//! address, no state until a server answers with its own part. Deliberately does not know: which
+//! server speaks cookies (`upstream` remembers), what to do with a reply that fails.
+//! Shown by: the tests below.
 
-use std::hash::Hasher;
 use std::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 
-use super::COOKIE_OPTION;
-use crate::wire::Message;
+/// EDNS option code (RFC 7873 §4).
+pub const OPTION_CODE: u16 = 10;
+/// Octets of a client cookie (RFC 7873 §4).
+pub const CLIENT_OCTETS: usize = 8;
+/// Octets of the shortest and the longest server cookie (RFC 7873 §4).
+pub const SERVER_OCTETS: std::ops::RangeInclusive<usize> = 8..=32;
 
-/// What a reply says of our cookie.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Echo {
-    /// No cookie option.
-    None,
-    /// Ours, with the server's part when it is well-formed (8–32 octets).
-    Ours(Option<Vec<u8>>),
-    /// Another one, or a malformed option: not a reply to our query.
+/// What a reply's COOKIE option says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyCookie<'a> {
+    /// There is no such option. From a server known to speak cookies that is a reason to drop the
+    /// reply (RFC 7873 §5.3).
+    Absent,
+    /// Our cookie came back: the sender has seen the question.
+    Echoed {
+        /// 8 to 32 octets to send along next time; `None`: the server gave no part of its own.
+        server: Option<&'a [u8]>,
+    },
+    /// Another cookie than ours, or a length that no cookie has: the reply MUST be discarded
+    /// (RFC 7873 §5.3).
     Mismatch,
 }
 
-/// The client cookie for one server: another one for each server, so that none can be replayed
-/// elsewhere or links us across servers (RFC 9018 §3).
-pub fn client_cookie(secret: &[u8; 16], server: IpAddr) -> [u8; 8] {
-    let mut hash = SipHasher24::new_with_key(secret);
-    match server {
-        IpAddr::V4(v4) => hash.write(&v4.octets()),
-        IpAddr::V6(v6) => hash.write(&v6.octets()),
-    }
-    hash.finish().to_be_bytes()
+/// Our cookie for `server`. `secret` is made at start and never leaves the process, so that cookies
+/// neither outlive it nor link two servers' views of us (RFC 9018 §3, §8.1).
+pub fn client_cookie(secret: &[u8; 16], server: IpAddr) -> [u8; CLIENT_OCTETS] {
+    let input = octets(server);
+    SipHasher24::new_with_key(secret).hash(&input).to_le_bytes()
 }
 
-/// Reads the cookie option of a reply to a query that carried `client`.
-pub fn read(reply: &Message<'_>, client: &[u8; 8]) -> Echo {
-    let Some(option) = reply.edns().and_then(|e| e.option(COOKIE_OPTION)) else { return Echo::None };
-    match option.split_first_chunk::<8>() {
-        Some((echo, server)) if echo == client => {
-            Echo::Ours((8..=32).contains(&server.len()).then(|| server.to_vec()))
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
+}
+
+/// The client's and the server's part, which may be empty; `None` when the length is none that
+/// RFC 7873 §5.2.2 allows.
+pub(crate) fn split(option: &[u8]) -> Option<(&[u8; CLIENT_OCTETS], &[u8])> {
+    let (client, server) = option.split_first_chunk::<CLIENT_OCTETS>()?;
+    (server.is_empty() || SERVER_OCTETS.contains(&server.len())).then_some((client, server))
+}
+
+/// Judges a reply's COOKIE option, the first if there are several (RFC 7873 §5.3); `sent` is the
+/// client cookie of the question.
+pub fn read_reply<'a>(option: Option<&'a [u8]>, sent: &[u8; CLIENT_OCTETS]) -> ReplyCookie<'a> {
+    let Some(option) = option else { return ReplyCookie::Absent };
+    match split(option) {
+        Some((client, server)) if client == sent => {
+            ReplyCookie::Echoed { server: Some(server).filter(|s| !s.is_empty()) }
         }
-        _ => Echo::Mismatch,
+        _ => ReplyCookie::Mismatch,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::net::Ipv4Addr;
+
     use super::*;
-    use crate::wire::MessageWriter;
 
     #[test]
-    fn cookies_differ_by_server_and_are_recognised() {
-        let secret = [7; 16];
-        let a = client_cookie(&secret, "192.0.2.1".parse().unwrap());
-        let b = client_cookie(&secret, "192.0.2.2".parse().unwrap());
-        assert_ne!(a, b);
-        let echo = |option: Option<Vec<u8>>| {
-            let mut writer = MessageWriter::new(1, 0x8000, 512);
-            let options: Vec<_> = option.map(|o| (COOKIE_OPTION, o)).into_iter().collect();
-            writer.opt(1232, 0, 0, &options);
-            let bytes = writer.finish();
-            read(&Message::parse(&bytes).unwrap(), &a)
-        };
-        assert_eq!(echo(None), Echo::None);
-        assert_eq!(echo(Some([&a[..], &[9; 16]].concat())), Echo::Ours(Some(vec![9; 16])));
-        assert_eq!(echo(Some(a.to_vec())), Echo::Ours(None));
-        assert_eq!(echo(Some(b.to_vec())), Echo::Mismatch);
-        assert_eq!(echo(Some(vec![1])), Echo::Mismatch);
+    fn every_server_client_and_secret_has_its_own_cookie() {
+        let secret = [3; 16];
+        let server = |i: u32| IpAddr::from(Ipv4Addr::from(i));
+        let mut seen = HashSet::new();
+        for i in 0..1_000 {
+            assert!(seen.insert(client_cookie(&secret, server(i))));
+            assert!(seen.insert(client_cookie(&[4; 16], server(i))));
+        }
+        assert!(seen.insert(client_cookie(&secret, "2001:db8::1".parse().unwrap())));
+        assert_eq!(client_cookie(&secret, server(7)), client_cookie(&secret, server(7)));
+    }
+
+    #[test]
+    fn a_reply_must_bring_our_cookie_back() {
+        let sent = [1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(read_reply(None, &sent), ReplyCookie::Absent);
+        assert_eq!(read_reply(Some(&sent), &sent), ReplyCookie::Echoed { server: None });
+        for octets in 1..=40 {
+            let reply = [&sent[..], &vec![9; octets]].concat();
+            let expected = if (8..=32).contains(&octets) {
+                ReplyCookie::Echoed { server: Some(&reply[8..]) }
+            } else {
+                ReplyCookie::Mismatch
+            };
+            assert_eq!(read_reply(Some(&reply), &sent), expected, "server part of {octets} octets");
+        }
+        for i in 0..8 {
+            let mut reply = [&sent[..], &[9; 16]].concat();
+            reply[i] ^= 0x80;
+            assert_eq!(read_reply(Some(&reply), &sent), ReplyCookie::Mismatch);
+        }
+        assert_eq!(read_reply(Some(&[]), &sent), ReplyCookie::Mismatch);
+        assert_eq!(read_reply(Some(&sent[..7]), &sent), ReplyCookie::Mismatch);
     }
 }

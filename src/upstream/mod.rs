@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use cookies::ReplyCookie;
 use tokio::time::Instant;
 
 use crate::budget::Purpose;
@@ -35,7 +36,6 @@ const FORMERR: u16 = 1;
 const NOTIMP: u16 = 4;
 const BADVERS: u16 = 16;
 const BADCOOKIE: u16 = 23;
-const COOKIE_OPTION: u16 = 10;
 
 /// What to ask of whom.
 pub struct Query<'a> {
@@ -242,24 +242,25 @@ impl Upstream {
                 Attempt::Again(Manner { transport: Transport::Tcp, ..manner })
             };
         };
-        let cookie = cookies::read(&message, &outgoing.cookie);
+        let option = message.edns().and_then(|edns| edns.option(cookies::OPTION_CODE));
+        let cookie = cookies::read_reply(option, &outgoing.cookie);
         let rcode = message.rcode();
         let truncated = message.header().has(Header::TC);
         let suspicious = match cookie {
-            cookies::Echo::Mismatch => true,
+            ReplyCookie::Mismatch => true,
             // It answered with a cookie before: whoever answers without one is another.
-            cookies::Echo::None => {
+            ReplyCookie::Absent => {
                 manner.edns && rcode == 0 && self.cache.servers.with(query.server, |s| s.cookie.is_some())
             }
-            cookies::Echo::Ours(_) => false,
+            ReplyCookie::Echoed { .. } => false,
         };
         self.cache.servers.with(query.server, |s| {
             if !tcp {
                 s.replied(rtt, now);
             }
             match &cookie {
-                cookies::Echo::Ours(Some(server_part)) => s.cookie = Some(server_part.clone()),
-                cookies::Echo::None if tcp => s.cookie = None,
+                ReplyCookie::Echoed { server: Some(server_part) } => s.cookie = Some(server_part.to_vec()),
+                ReplyCookie::Absent if tcp => s.cookie = None,
                 _ => {}
             }
             if tcp && manner.mixed_case && !outgoing.echoes_case(&message) {
@@ -291,7 +292,7 @@ impl Upstream {
                 }
             });
         }
-        let unforgeable = tcp || matches!(cookie, cookies::Echo::Ours(_));
+        let unforgeable = tcp || matches!(cookie, ReplyCookie::Echoed { .. });
         Attempt::Done(Received { bytes, unforgeable, rtt })
     }
 
@@ -314,7 +315,7 @@ impl Upstream {
                 option.extend_from_slice(&server_part);
                 had_server_cookie = true;
             }
-            writer.opt(request.config.resolver.edns_buffer_size, 0, 0, &[(COOKIE_OPTION, option)]);
+            writer.opt(request.config.resolver.edns_buffer_size, 0, 0, &[(cookies::OPTION_CODE, option)]);
         }
         Outgoing { bytes: writer.finish(), id, question, cookie, had_server_cookie }
     }
