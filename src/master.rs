@@ -446,4 +446,24 @@ unk     TYPE4711 \# 3 01 02
         assert_eq!(records.len(), 39);
         assert!(records.iter().all(|r| r.ttl == 3_600_000));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_octets_are_shown_so_that_they_can_be_read(
+            rtype in 1u16..260,
+            rdata in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
+        ) {
+            let shown = rdata_to_text(RrType(rtype), &rdata);
+            proptest::prop_assert_eq!(rdata_from_text(RrType(rtype), &shown, &Name::root()), Ok(rdata), "{}", shown);
+        }
+
+        #[test]
+        fn any_text_ends_in_records_or_an_error(text in "[a-c .\n\t\\\\\"();@$0-9INATXMSOHKEY#=é-]{0,80}") {
+            let lines = text.matches('\n').count() + 1;
+            match parse(&text, &name("example."), "z") {
+                Ok(records) => proptest::prop_assert!(records.len() <= lines),
+                Err(e) => proptest::prop_assert!((1..=lines).contains(&e.line) && !e.what.is_empty()),
+            }
+        }
+    }
 }

@@ -21,6 +21,10 @@ pub(super) use values::{PERIODS, SIZES};
 /// Octets of the longest file read, configuration or root hints: far more than anyone writes by
 /// hand, and little memory.
 pub const MAX_FILE: u64 = 1 << 20;
+/// Errors told at once; who wrote more has a file of another kind.
+pub const MAX_ERRORS: usize = 100;
+/// Forward and stub zones together: far more than anyone writes by hand.
+pub const MAX_ROUTES: usize = 1_024;
 /// Characters of a value that a message repeats.
 const SHOWN: usize = 60;
 
@@ -124,6 +128,13 @@ struct Reader<'t> {
 impl Reader<'_> {
     /// Notes an error at an offset, about the value there if one is concerned.
     fn fault(&mut self, key: &str, at: usize, value: Option<Range<usize>>, what: String) {
+        if self.errors.len() > MAX_ERRORS {
+            return;
+        }
+        let (key, value, what) = match self.errors.len() {
+            MAX_ERRORS => ("", None, "and more errors, not shown".to_owned()),
+            _ => (key, value, what),
+        };
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
@@ -280,6 +291,10 @@ impl Reader<'_> {
             }
         }
         let (Some((zone, zone_span)), Some((servers, servers_span))) = (zone, servers) else { return };
+        if self.config.routes.len() >= MAX_ROUTES {
+            let what = format!("expected at most {MAX_ROUTES} forward and stub zones");
+            return self.fault(table.name, span.start, None, what);
+        }
         if self.config.routes.iter().any(|route| route.zone == zone) {
             let what = "expected each zone once, in [[forward]] or in [[stub]]: put all its servers there";
             self.fault(&format!("{}.zone", table.name), zone_span.start, Some(zone_span), what.to_owned());

@@ -87,7 +87,11 @@ pub fn default_file() -> String {
         _ = writeln!(text, "{mark}{}", header(table));
         for setting in settings_of(table) {
             comment(&mut text, setting.help);
-            comment(&mut text, &format!("Takes {}.", setting.kind.expected()));
+            match setting.kind {
+                Kind::Flag { .. } => {}
+                Kind::NotYet { .. } => comment(&mut text, "Not implemented yet."),
+                _ => comment(&mut text, &format!("Takes {}.", setting.kind.expected())),
+            }
             _ = match setting.kind.default_text() {
                 Some(default) => writeln!(text, "{} = {default}", setting.key),
                 None => writeln!(text, "#{} = {}", setting.key, setting.kind.example()),

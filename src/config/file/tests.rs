@@ -239,3 +239,32 @@ fn long_values_are_cut_short() {
     let found = errors(&format!("[resolver]\ntimeout = \"{}\"\n", "x".repeat(500)));
     assert!(found[0].contains(&format!("\"{}…: expected", "x".repeat(59))), "{found:?}");
 }
+
+#[test]
+fn errors_and_routes_are_bounded() {
+    let many: String = (0..5_000).map(|n| format!("key{n} = 1\n")).collect();
+    let found = errors(&many);
+    assert_eq!(found.len(), MAX_ERRORS + 1);
+    assert!(found.iter().any(|line| line.ends_with(" and more errors, not shown")));
+    let route = |n| format!("[[stub]]\nzone = \"z{n}\"\nservers = [\"192.0.2.1\"]\n");
+    assert!(parse(&(0..MAX_ROUTES).map(route).collect::<String>()).is_ok());
+    let found = errors(&(0..=MAX_ROUTES).map(route).collect::<String>());
+    assert_eq!(found, ["3073:1: stub: expected at most 1024 forward and stub zones"]);
+}
+
+proptest::proptest! {
+    /// The default file with a part replaced by anything: a configuration, or errors inside the file.
+    #[test]
+    fn a_damaged_file_never_panics(at in 0usize..8_000, cut in 0usize..40, new in "[a-z0-9\\[\\]\"=.# \n{},é-]{0,20}") {
+        let text: Vec<char> = crate::config::show::default_file().chars().collect();
+        let (at, end) = (at.min(text.len()), (at + cut).min(text.len()));
+        let damaged: String = text[..at].iter().copied().chain(new.chars()).chain(text[end..].iter().copied()).collect();
+        let lines = damaged.matches('\n').count() + 1;
+        if let Err(errors) = parse(&damaged) {
+            proptest::prop_assert!(!errors.0.is_empty());
+            for error in errors.0 {
+                proptest::prop_assert!(error.position.is_some_and(|(line, column)| line <= lines && column >= 1));
+            }
+        }
+    }
+}
