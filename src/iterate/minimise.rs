@@ -10,8 +10,13 @@ use crate::wire::Name;
 /// Labels added one by one before larger steps are taken (RFC 9156 §2.3, MINIMISE_ONE_LAB).
 pub const ONE_LABEL_STEPS: u32 = 4;
 
-/// The type asked with minimised names: "always good candidates" are A and AAAA (RFC 9156 §2.1).
-pub const TYPE: RrType = RrType::A;
+/// The type asked with a minimised name of the servers of `zone` (RFC 9156 §2.1: any that the zone
+/// itself answers for). The root and the top-level domains are asked for NS, which there is a
+/// referral like any other; below, where some servers mistreat NS, for A, "always a good
+/// candidate".
+pub fn shown_type(zone: &Name) -> RrType {
+    if zone.label_count() <= 1 { RrType::NS } else { RrType::A }
+}
 
 /// How many labels of a name of `labels` labels to show next, when `shown` are known to lead no
 /// further down and `left` of the minimised questions that a client question may spend

@@ -246,7 +246,7 @@ impl Walker {
             } else {
                 let part = Question {
                     name: minimise::shown(name, step),
-                    rtype: minimise::TYPE,
+                    rtype: minimise::shown_type(&cut.zone),
                     class: question.class,
                 };
                 if self.leads_nowhere(request, &part) {

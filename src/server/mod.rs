@@ -45,7 +45,12 @@ struct Settings {
 
 impl Settings {
     fn new(config: Arc<Config>, local_names: LocalNames) -> Settings {
-        let zones: Vec<Name> = config.routes.iter().map(|route| route.zone.clone()).collect();
+        let mut zones: Vec<Name> = config.routes.iter().map(|route| route.zone.clone()).collect();
+        // RFC 6761 §6.2 keeps `test.` from the public root. Who has a root of their own has it for
+        // testing, and is asked.
+        if config.resolver.hints != Config::default().resolver.hints {
+            zones.extend("test.".parse::<Name>());
+        }
         let local = match local_names {
             LocalNames::Answered => Local::new(&zones),
             LocalNames::Resolved => Local::none(),
@@ -63,13 +68,8 @@ pub enum LocalNames {
     Resolved,
 }
 
-/// What becomes of a request that is not resolved.
-enum Refusal {
-    /// No answer at all.
-    Drop,
-    /// An RCODE, and why.
-    Say(u16, Option<Ede>),
-}
+/// An RCODE, and why: for a request that is not resolved.
+struct Refusal(u16, Option<Ede>);
 
 /// A request that may be answered.
 struct Admitted {
@@ -129,8 +129,7 @@ impl Service {
         let question = message.question().cloned();
         match self.admit(&settings, &message, client.ip(), over, &mut asker) {
             Ok(question) => Some(self.resolve(&settings, Admitted { asker, question }).await),
-            Err(Refusal::Drop) => None,
-            Err(Refusal::Say(rcode, ede)) => {
+            Err(Refusal(rcode, ede)) => {
                 let edes: Vec<Ede> = ede.into_iter().collect();
                 Some(respond::bare(&asker, rcode, question.as_ref(), &edes))
             }
@@ -147,13 +146,13 @@ impl Service {
         asker: &mut Asker,
     ) -> Result<Question, Refusal> {
         let header = message.header();
-        let say = |rcode: Rcode| Err(Refusal::Say(rcode as u16, None));
+        let say = |rcode: Rcode| Err(Refusal(rcode as u16, None));
         if let Some(edns) = message.edns() {
             self.read_edns(settings, edns, client, over, asker)?;
         }
         if !settings.allow.allows(client) {
             let ede = Ede::new(Ede::PROHIBITED, "this client may not ask here");
-            return Err(Refusal::Say(Rcode::Refused as u16, Some(ede)));
+            return Err(Refusal(Rcode::Refused as u16, Some(ede)));
         }
         if header.opcode() != QUERY {
             return say(Rcode::NotImp);
@@ -165,7 +164,7 @@ impl Service {
         if !header.has(Header::RD) {
             // Whoever wants to know what is cached here is not told.
             let ede = Ede::new(Ede::PROHIBITED, "recursion must be desired (RD=1)");
-            return Err(Refusal::Say(Rcode::Refused as u16, Some(ede)));
+            return Err(Refusal(Rcode::Refused as u16, Some(ede)));
         }
         match question.rtype {
             RrType::AXFR | RrType::IXFR => return say(Rcode::Refused),
@@ -194,7 +193,7 @@ impl Service {
         }
         if edns.version > 0 {
             asker.edns = Some(ours);
-            return Err(Refusal::Say(BADVERS, None));
+            return Err(Refusal(BADVERS, None));
         }
         if let Some(option) = edns.option(respond::OPTION_COOKIE) {
             // Seconds modulo 2^32: RFC 9018 §4.3 compares them by serial arithmetic.
@@ -202,7 +201,7 @@ impl Service {
             match self.cookies.answer(option, client, now) {
                 CookieAnswer::Malformed => {
                     asker.edns = Some(ours);
-                    return Err(Refusal::Say(Rcode::FormErr as u16, None));
+                    return Err(Refusal(Rcode::FormErr as u16, None));
                 }
                 CookieAnswer::Reply { option, .. } => ours.cookie = Some(option.to_vec()),
             }

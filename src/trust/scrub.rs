@@ -147,7 +147,7 @@ pub fn read(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Repl
     if rcode == NXDOMAIN {
         return Reply::NxDomain { soa };
     }
-    if soa.is_some() || asked.manner == Manner::Forwarder {
+    if soa.is_some() || owned.other_types || asked.manner == Manner::Forwarder {
         return Reply::NoData { soa };
     }
     no_soa(message, asked, authoritative)
@@ -242,6 +242,8 @@ struct Owned {
     sets: Vec<RrSet>,
     cname: Option<RrSet>,
     dname: Option<RrSet>,
+    /// The name has records of types that were not asked for: it exists, and the type does not.
+    other_types: bool,
 }
 
 /// The records of one owner and type while they are collected.
@@ -265,6 +267,7 @@ impl Owned {
     fn collect(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Owned {
         let Question { name, rtype, .. } = asked.question;
         let mut found: Vec<Gathering> = Vec::new();
+        let mut other_types = false;
         for record in message.section(Section::Answer).filter(|r| r.class() == Class::IN) {
             let kind = record.rtype();
             let owner = if record.is_owned_by(name) {
@@ -291,14 +294,16 @@ impl Owned {
                 || (kind == RrType::DNAME && owner != *name);
             if wanted {
                 gather(&mut found, &record, owner, notes);
+            } else if owner == *name && kind != RrType::RRSIG {
+                other_types = true;
             }
         }
         attach_signatures(message, &mut found);
-        Owned::sort_out(found, asked, notes)
+        Owned { other_types, ..Owned::sort_out(found, asked, notes) }
     }
 
     fn sort_out(found: Vec<Gathering>, asked: &Asked<'_>, notes: &mut Notes) -> Owned {
-        let mut owned = Owned { sets: Vec::new(), cname: None, dname: None };
+        let mut owned = Owned { sets: Vec::new(), cname: None, dname: None, other_types: false };
         let name = &asked.question.name;
         for gathering in found {
             match gathering.rtype {

@@ -269,6 +269,8 @@ fn config(settings: &Settings, mode: Mode) -> Result<Config, String> {
     let mut config = configured(&settings.toml)?;
     let resolver = &mut config.resolver;
     resolver.ipv4 = settings.ipv4;
+    // As Deckard configures resolvers: most files do not script `. NS`.
+    resolver.root_priming = false;
     resolver.ipv6 = settings.ipv6;
     resolver.query_localhost = settings.query_localhost;
     resolver.qname_minimisation = mode.minimised;
