@@ -4,8 +4,9 @@
 
 use std::collections::HashSet;
 use std::future::pending;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -727,4 +728,89 @@ fn bind_notices_another_listener_and_names_the_remedy() {
     let nowhere = "192.0.2.253:5300".parse().unwrap();
     let why = worker::bind(nowhere, &mut [Listeners::default()]).unwrap_err().to_string();
     assert!(why.contains("No interface here has this address"), "{why}");
+}
+
+// ------------------------------------------------------------------------------------- the program
+
+struct Program {
+    child: Child,
+    said: BufReader<std::process::ChildStderr>,
+}
+
+impl Program {
+    fn serve(arguments: &[&str]) -> Program {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cnamed"))
+            .arg("serve")
+            .args(arguments)
+            .env("RUST_LOG", "off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        Program { child, said }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn ends_within(&mut self, wait: Duration) -> Option<i32> {
+        let mut status = None;
+        until(wait, || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn serve_says_ready_with_its_addresses_whatever_the_filter_and_stops_on_signals() {
+    for signal in ["-TERM", "-INT"] {
+        let mut program = Program::serve(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"]);
+        let line = program.line();
+        let addresses: Vec<SocketAddr> = line
+            .strip_prefix("ready ")
+            .unwrap_or_else(|| panic!("{line}"))
+            .split_whitespace()
+            .map(|address| address.parse().unwrap())
+            .collect();
+        assert_eq!(addresses.len(), 2);
+        for address in &addresses {
+            TcpStream::connect(address).unwrap();
+            let taken = UdpSocket::bind(address).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        }
+        program.signal("-HUP");
+        thread::sleep(Duration::from_millis(50));
+        assert!(program.child.try_wait().unwrap().is_none(), "SIGHUP does not end it");
+        program.signal(signal);
+        assert_eq!(program.ends_within(Duration::from_secs(2)), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn serve_that_cannot_listen_says_why_and_exits_1() {
+    let (taken, address) = udp_server();
+    let mut program = Program::serve(&["--listen", &address.to_string()]);
+    let line = program.line();
+    assert!(line.starts_with(&format!("cnamed: cannot listen on {address} (UDP)")), "{line}");
+    assert_eq!(program.ends_within(Duration::from_secs(2)), Some(1));
+    drop(taken);
 }
