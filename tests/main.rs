@@ -3,4 +3,5 @@
 mod config;
 mod lab;
 mod scenario;
+mod sockets;
 mod wire;

@@ -1,11 +1,416 @@
-//! `cnamed serve`: not built in yet.
+//! `cnamed serve`: from the configuration to the last answer.
+//!
+//! Knows: the order of starting and stopping, threads, signals, what the operator is told. Does not
+//! know: requests. Each worker is one thread with one runtime: what a request needs (sockets,
+//! cache misses, timers) stays in it. Shown by `sockets::serve_*`.
 
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use super::{BAD_USAGE, ServeArgs, complain};
+use ipnet::IpNet;
+use sd_notify::NotifyState;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Barrier, mpsc};
+use tokio::time::timeout;
+use tracing_subscriber::EnvFilter;
 
-/// Refuses.
-pub fn run(_args: &ServeArgs) -> ExitCode {
-    complain("cnamed serve: not built in yet");
-    ExitCode::from(BAD_USAGE)
+use super::{ServeArgs, complain};
+use crate::config::Config;
+use crate::lab;
+use crate::server::Service;
+use crate::server::connections::Connections;
+use crate::server::load::Stop;
+use crate::server::worker::{self, Listeners};
+use crate::upstream::{Sockets, descriptors};
+use crate::world::{Clock, Network, Rng, Transport, World};
+
+/// How long workers may answer what is in flight after SIGTERM. contract.md promises the end within
+/// 2 s; the rest is for the threads to end.
+const GRACE: Duration = Duration::from_millis(1_500);
+
+/// How long after that the workers' threads are waited for.
+const THREADS_GRACE: Duration = Duration::from_millis(300);
+
+/// Runs until SIGTERM or SIGINT. Exit code 0: stopped as asked; 1: could not start, or a worker
+/// failed; 2: the configuration is wrong.
+pub fn run(args: &ServeArgs) -> ExitCode {
+    let config = match super::configuration(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    match start(args, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&format!("cnamed: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
+    let lab = if args.lab { Some(lab_world(args.lab_zones.as_deref())?) } else { None };
+    let config = with_arguments(config, args, lab.as_deref());
+    let refilter = start_log(&config)?;
+    let threads = worker_count(&config);
+    let descriptors = descriptors::raise_limit(); // before the listeners, which may be many
+    let (listeners, bound) = bind_all(args, &config, threads)?;
+    let fixed = threads.saturating_mul(descriptors::PER_WORKER + 2 * bound.len());
+    let share = descriptors::share(descriptors, fixed);
+    tracing::debug!(threads, ?share, "descriptors");
+    warn_if_open(&config, &bound);
+
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| format!("cannot start the runtime: {e}"))?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
+        let network: Arc<dyn Network> = match &lab {
+            Some(lab) => Arc::clone(lab) as Arc<dyn Network>,
+            None => {
+                let sources = config.resolver.source_addresses.clone();
+                Arc::new(Sockets::with_limit(sources, Rng::os(), share.upstream))
+            }
+        };
+        let world = World { network, clock: Clock::system(), rng: Rng::os() };
+        let service = Service::new(Arc::new(config.clone()), world);
+        let (stop, hear_stop) = Stop::new();
+        let mut workers = Workers::spawn(listeners, &service, share.tcp_clients, &hear_stop)?;
+        ready(&bound);
+        let mut started = Started { args, lab, config, refilter };
+        let ended = loop {
+            tokio::select! {
+                said = signals.said() => match said {
+                    Said::Stop => break Ok(()),
+                    Said::Reload => reload(&service, &mut started),
+                },
+                why = workers.failure() => break Err(why),
+            }
+        };
+        notify(&[NotifyState::Stopping]);
+        tracing::info!("stopping: answering what is in flight");
+        let _nobody_left = stop.send(true);
+        workers.end().await;
+        ended
+    })
+}
+
+/// What serving was started with, and what a reload starts from.
+struct Started<'a> {
+    args: &'a ServeArgs,
+    lab: Option<Arc<lab::World>>,
+    config: Config,
+    refilter: Refilter,
+}
+
+/// The configuration with the command line on top.
+fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>) -> Config {
+    if !args.listen.is_empty() {
+        config.server.listen.clone_from(&args.listen);
+    }
+    if let Some(lab) = lab {
+        config.resolver.hints = lab.hints();
+    }
+    config
+}
+
+/// The embedded world, or that of a folder.
+fn lab_world(folder: Option<&Path>) -> Result<Arc<lab::World>, String> {
+    match folder {
+        Some(folder) => lab::World::from_folder(folder).map_err(|e| e.to_string()),
+        None => lab::World::embedded().map_err(|e| e.to_string()),
+    }
+}
+
+/// Takes a new filter; does nothing where RUST_LOG decides.
+type Refilter = Box<dyn Fn(&str) -> Result<(), String>>;
+
+fn start_log(config: &Config) -> Result<Refilter, String> {
+    let from_environment = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let filter = match &from_environment {
+        Some(filter) => parse_filter("RUST_LOG", filter)?,
+        None => parse_filter("log.filter", &config.log.filter)?,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+        .with_env_filter(filter)
+        .with_filter_reloading();
+    let handle = log.reload_handle();
+    log.try_init().map_err(|e| format!("cannot start the log: {e}"))?;
+    Ok(Box::new(move |filter| match from_environment {
+        Some(_) => Ok(()),
+        None => handle.reload(parse_filter("log.filter", filter)?).map_err(|e| e.to_string()),
+    }))
+}
+
+fn parse_filter(setting: &str, filter: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(filter)
+        .map_err(|e| format!("{setting} = \"{filter}\": {e}; for example: \"info\", \"cnamed=debug\""))
+}
+
+fn worker_count(config: &Config) -> usize {
+    match config.server.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+/// All listeners of all workers, before any is served. Of the default addresses one that this
+/// machine does not have (::1 without IPv6) is left out; of chosen ones none.
+fn bind_all(
+    args: &ServeArgs,
+    config: &Config,
+    threads: usize,
+) -> Result<(Vec<Listeners>, Vec<SocketAddr>), String> {
+    let chosen = args.config.is_some() || !args.listen.is_empty();
+    let mut listeners: Vec<Listeners> = (0..threads).map(|_| Listeners::default()).collect();
+    let mut bound = Vec::new();
+    for address in &config.server.listen {
+        match worker::bind(*address, &mut listeners) {
+            Ok(address) => bound.push(address),
+            Err(e) if !chosen && address.is_ipv6() && is_missing(&e.reason) => {
+                tracing::info!(%address, "not listened on: this machine has no such address");
+            }
+            Err(e) => return Err(e.to_string()),
+        }
+    }
+    if bound.is_empty() {
+        return Err("nothing to listen on: server.listen is empty; give at least one address, for example \
+                    \"127.0.0.1:53\""
+            .to_owned());
+    }
+    Ok((listeners, bound))
+}
+
+fn is_missing(reason: &io::Error) -> bool {
+    reason.kind() == io::ErrorKind::AddrNotAvailable || reason.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}
+
+/// The line that contract.md promises, whatever the log's filter, and systemd's word for it.
+fn ready(bound: &[SocketAddr]) {
+    let addresses: Vec<String> = bound.iter().map(SocketAddr::to_string).collect();
+    complain(&format!("ready {}", addresses.join(" ")));
+    notify(&[NotifyState::Ready]);
+}
+
+/// Nobody to tell is no error.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}
+
+/// What SIGTERM, SIGINT and SIGHUP say.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+enum Said {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn said(&mut self) -> Said {
+        tokio::select! {
+            _ = self.terminate.recv() => Said::Stop,
+            _ = self.interrupt.recv() => Said::Stop,
+            _ = self.reload.recv() => Said::Reload,
+        }
+    }
+}
+
+/// The threads that serve.
+struct Workers {
+    ended: mpsc::UnboundedReceiver<Result<(), String>>,
+    running: usize,
+}
+
+impl Workers {
+    fn spawn(
+        listeners: Vec<Listeners>,
+        service: &Arc<Service>,
+        tcp_clients: usize,
+        stop: &Stop,
+    ) -> Result<Workers, String> {
+        let running = listeners.len();
+        let connections = Connections::new(tcp_clients);
+        let all_done = Arc::new(Barrier::new(running));
+        let (tell, ended) = mpsc::unbounded_channel();
+        for (number, listeners) in listeners.into_iter().enumerate() {
+            let (service, connections) = (Arc::clone(service), Arc::clone(&connections));
+            let (stop, all_done, tell) = (stop.clone(), Arc::clone(&all_done), tell.clone());
+            thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || {
+                    let end = work(listeners, service, connections, (stop, all_done));
+                    let _nobody_waits = tell.send(end.map_err(|e| format!("worker {number}: {e}")));
+                })
+                .map_err(|e| format!("cannot start worker {number}: {e}"))?;
+        }
+        Ok(Workers { ended, running })
+    }
+
+    /// Waits for one to end, which none does before it is told to.
+    async fn failure(&mut self) -> String {
+        let ended = self.ended.recv().await;
+        self.running = self.running.saturating_sub(1);
+        match ended {
+            Some(Err(why)) => why,
+            _ => "a worker ended unasked".to_owned(),
+        }
+    }
+
+    /// Waits until all have ended, as long as there is time.
+    async fn end(mut self) {
+        let all = async {
+            while self.running > 0 && self.ended.recv().await.is_some() {
+                self.running -= 1;
+            }
+        };
+        if timeout(GRACE + THREADS_GRACE, all).await.is_err() {
+            tracing::warn!("a worker does not end: left behind");
+        }
+    }
+}
+
+/// One worker, in its own thread.
+fn work(
+    listeners: Listeners,
+    service: Arc<Service>,
+    connections: Arc<Connections>,
+    (stop, all_done): (Stop, Arc<Barrier>),
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let mut told = stop.clone();
+    runtime.block_on(async move {
+        let respond = async move |request: &[u8], client: SocketAddr, over: Transport| {
+            service.respond(request, client, over).await
+        };
+        let mut serving = pin!(worker::serve(listeners, respond, connections, stop));
+        tokio::select! {
+            ended = &mut serving => return ended,
+            () = told.requested() => {}
+        }
+        // A resolution that another worker's client waits for may live here: none leaves first.
+        let finished = timeout(GRACE, async {
+            let ended = serving.await;
+            all_done.wait().await;
+            ended
+        });
+        finished.await.unwrap_or_else(|_late| {
+            tracing::warn!("stopped with requests unanswered");
+            Ok(())
+        })
+    })
+}
+
+/// SIGHUP: a good configuration is taken, a bad one refused with its reason.
+fn reload(service: &Service, started: &mut Started<'_>) {
+    let mut states = vec![NotifyState::Reloading];
+    states.extend(NotifyState::monotonic_usec_now());
+    notify(&states);
+    match started.args.config.as_deref().map(Config::load) {
+        None => tracing::warn!("nothing to reload: started without --config"),
+        Some(Ok(read)) => {
+            let new = with_arguments(read, started.args, started.lab.as_deref());
+            warn_if_restart_needed(&started.config, &new);
+            if let Err(why) = (started.refilter)(&new.log.filter) {
+                tracing::error!("the log filter stays: {why}");
+            }
+            service.reload(Arc::new(new.clone()));
+            started.config = new;
+            tracing::info!("configuration reloaded");
+        }
+        Some(Err(why)) => tracing::error!("configuration not reloaded, the old one stays: {why}"),
+    }
+    notify(&[NotifyState::Ready]);
+}
+
+/// Settings that are only read at the start.
+fn warn_if_restart_needed(running: &Config, new: &Config) {
+    let changed = [
+        ("server.listen", running.server.listen != new.server.listen),
+        ("server.threads", running.server.threads != new.server.threads),
+        ("resolver.source-addresses", running.resolver.source_addresses != new.resolver.source_addresses),
+    ];
+    for (setting, _) in changed.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!("{setting} changed: takes effect after a restart");
+    }
+}
+
+/// An open resolver is a tool for attacks on others (RFC 5358).
+fn warn_if_open(config: &Config, bound: &[SocketAddr]) {
+    let public = |address: &SocketAddr| address.ip().is_unspecified() || !is_private(&address.ip().into());
+    let Some(address) = bound.iter().find(|address| public(address)) else { return };
+    for net in config.access.allow.iter().filter(|net| !is_private(net)) {
+        tracing::warn!(
+            "access.allow contains {net} and {address} may be reached from outside: an open resolver is used to \
+             attack others (RFC 5358); allow only your own networks"
+        );
+    }
+}
+
+/// Lies `net` in address space that the internet does not route?
+fn is_private(net: &IpNet) -> bool {
+    const PRIVATE: [(IpAddr, u8); 9] = [
+        (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8), // RFC 1122 §3.2.1.3
+        (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),  // RFC 1918
+        (IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12), // RFC 1918
+        (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16), // RFC 1918
+        (IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)), 10), // RFC 6598
+        (IpAddr::V4(Ipv4Addr::new(169, 254, 0, 0)), 16), // RFC 3927
+        (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),       // RFC 4291 §2.5.3
+        (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7), // RFC 4193
+        (IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), 10), // RFC 4291 §2.5.6
+    ];
+    PRIVATE.iter().any(|(address, length)| IpNet::new_assert(*address, *length).contains(net))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_space_is_known() {
+        for (net, private) in [
+            ("127.0.0.0/8", true),
+            ("10.1.0.0/16", true),
+            ("192.168.1.7/32", true),
+            ("fd00::/8", true),
+            ("::1/128", true),
+            ("0.0.0.0/0", false),
+            ("::/0", false),
+            ("192.0.2.0/24", false),
+            ("172.0.0.0/8", false),
+            ("2001:db8::/32", false),
+        ] {
+            assert_eq!(is_private(&net.parse().unwrap()), private, "{net}");
+        }
+    }
+
+    #[test]
+    fn a_bad_log_filter_names_the_setting() {
+        let why = parse_filter("log.filter", "cnamed=loud").unwrap_err();
+        assert!(why.starts_with("log.filter = \"cnamed=loud\""), "{why}");
+        assert!(parse_filter("log.filter", "info,cnamed=debug").is_ok());
+    }
 }

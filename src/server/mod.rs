@@ -5,7 +5,13 @@
 //! (`udp.rs`, `tcp.rs`), how answers come about. Shown by: `tests/scenarios/door_*`,
 //! `tests/binary.rs`.
 
+pub mod connections;
 pub mod cookies;
+pub mod load;
+pub mod pktinfo;
+pub mod tcp;
+pub mod udp;
+pub mod worker;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -9,6 +9,12 @@
 //! Shown by: `tests/scenarios/upstream_*`; `../shared/attacks` wrongreply, spoof, tc, edns.
 
 pub mod cookies;
+pub mod descriptors;
+pub mod sockets;
+pub mod tcp;
+pub mod udp;
+
+pub use sockets::Sockets;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,0 +1,186 @@
+//! Requests over UDP: in, answered, out by the same socket.
+//!
+//! Knows: sockets, batches, shedding. Does not know: messages. One socket per worker and address
+//! (SO_REUSEPORT), so that a request stays in the thread that the kernel gave it to. RFC 2181 §4.1:
+//! an answer leaves from the address that was asked. Shown by `sockets::server_udp_*`.
+//!
+//! ```text
+//! readable ─▶ up to BATCH datagrams ─▶ polled once ─▶ answered at once (cached, refused)
+//!                                           └─▶ waits: room? ─ yes ─▶ a local task
+//!                                                        └─ no ──▶ shed
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::load::{Load, Stop};
+use super::pktinfo::{self, Arrived, Asked};
+use crate::world::Transport;
+
+/// Datagrams taken before others get their turn: short polls keep the tail short (hotpath.md §2).
+const BATCH: usize = 32;
+
+/// Asked of the kernel for each direction; it grants what net.core.rmem_max and wmem_max allow. At
+/// 40,000 requests of 100 octets (768 with the kernel's book-keeping) a second: 130 ms.
+const SOCKET_BUFFER: usize = 4 << 20;
+
+/// The longest datagram there is.
+const MAX_DATAGRAM: usize = 65_535;
+
+/// After an error that is not about one datagram, so that a broken socket does not spin.
+const ERROR_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds one worker's socket.
+///
+/// # Errors
+/// What the system says; the caller names the address and the remedy.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_port(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?; // 0.0.0.0 is a listen address of its own
+    }
+    // Best effort: a small buffer only sheds earlier.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        // Older kernels and some sandboxes lack it; answers of 1232 octets rarely need it.
+        let _ = pktinfo::do_not_learn_mtu(socket.as_fd(), address.is_ipv6());
+        if address.ip().is_unspecified() {
+            pktinfo::enable(socket.as_fd(), address.is_ipv6())?;
+        }
+    }
+    socket.bind(&address.into())?;
+    let socket = std::net::UdpSocket::from(socket);
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// A bound socket in a worker's runtime.
+struct Listener {
+    socket: UdpSocket,
+    wildcard: bool,
+}
+
+impl Listener {
+    fn new(socket: std::net::UdpSocket) -> io::Result<Listener> {
+        let wildcard = socket.local_addr()?.ip().is_unspecified();
+        Ok(Listener { socket: UdpSocket::from_std(socket)?, wildcard })
+    }
+
+    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Arrived> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if self.wildcard {
+            return self.socket.try_io(Interest::READABLE, || pktinfo::receive(self.socket.as_fd(), buffer));
+        }
+        let (length, from) = self.socket.try_recv_from(buffer)?;
+        Ok(Arrived { length, from, asked: None })
+    }
+
+    async fn send(&self, answer: &[u8], to: SocketAddr, asked: Option<Asked>) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(asked) = asked {
+            let send = || pktinfo::send(self.socket.as_fd(), answer, to, asked);
+            return self.socket.async_io(Interest::WRITABLE, send).await;
+        }
+        self.socket.send_to(answer, to).await.map(|_| ())
+    }
+}
+
+/// Answers what comes by `socket` with what `respond` returns, until `stop`; then waits for what is
+/// in flight. Must run where local tasks can be spawned.
+///
+/// # Errors
+/// When the runtime does not take the socket.
+pub async fn serve<R>(
+    socket: std::net::UdpSocket,
+    respond: Rc<R>,
+    load: Rc<Load>,
+    mut stop: Stop,
+) -> io::Result<()>
+where
+    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
+{
+    let listener = Rc::new(Listener::new(socket)?);
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.requested() => break,
+            ready = listener.socket.readable() => ready?,
+        }
+        if let Err(e) = take_batch(&listener, &mut buffer, &respond, &load).await {
+            tracing::warn!(error = %e, "receiving by UDP");
+            tokio::time::sleep(ERROR_PAUSE).await;
+        }
+        // The tasks that were just spawned get their turn before the next batch.
+        tokio::task::yield_now().await;
+    }
+    load.drained().await;
+    Ok(())
+}
+
+async fn take_batch<R>(
+    listener: &Rc<Listener>,
+    buffer: &mut [u8],
+    respond: &Rc<R>,
+    load: &Rc<Load>,
+) -> io::Result<()>
+where
+    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
+{
+    for _ in 0..BATCH {
+        let arrived = match listener.try_receive(buffer) {
+            Ok(arrived) => arrived,
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => break,
+            Err(e) => return Err(e),
+        };
+        if arrived.from.port() == 0 {
+            continue; // nothing can be sent there
+        }
+        // Ready answers, straight from `buffer`, go in here once there is a cache of them.
+        let request = buffer.get(..arrived.length).unwrap_or_default().to_vec();
+        let work = answer(Rc::clone(listener), Rc::clone(respond), request, arrived);
+        begin(Box::pin(work), load).await;
+    }
+    Ok(())
+}
+
+/// Polls `work` once: most requests are answered from memory and need no task (which would cost
+/// two thirds more, hotpath.md §2). What waits becomes a task if there is room. What is shed was
+/// polled too, and that is harmless: nothing is sent upstream in a first poll (`upstream::sockets`).
+async fn begin<F: Future<Output = ()> + 'static>(mut work: Pin<Box<F>>, load: &Rc<Load>) {
+    if poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_ready())).await {
+        return;
+    }
+    if !load.has_room() {
+        load.shed();
+        return;
+    }
+    let guard = load.enter();
+    tokio::task::spawn_local(async move {
+        work.await;
+        drop(guard);
+    });
+}
+
+async fn answer<R>(listener: Rc<Listener>, respond: Rc<R>, request: Vec<u8>, arrived: Arrived)
+where
+    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
+{
+    let Some(answer) = respond(&request, arrived.from, Transport::Udp).await else { return };
+    if let Err(e) = listener.send(&answer, arrived.from, arrived.asked).await {
+        tracing::debug!(client = %arrived.from, error = %e, "an answer could not be sent");
+    }
+}

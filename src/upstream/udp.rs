@@ -1,0 +1,129 @@
+//! One UDP exchange over a socket of its own (RFC 5452 §9.2).
+//!
+//! Knows: unpredictable source ports, connected sockets, what an ICMP error looks like. Does not
+//! know: what a message means (`accept` does), retries, limits (`sockets.rs`). The kernel drops
+//! datagrams from anybody but the server; one that slipped in between bind and connect is dropped
+//! here. Shown by `sockets::udp_*`.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::sockets::source_for;
+use crate::world::{Accept, ExchangeError, Rng, Verdict};
+
+/// The lowest source port: RFC 5452 §9.2 wants "the range of available ports (53, or 1024 and
+/// above) that is as large as possible".
+pub const FIRST_PORT: u16 = 1024;
+
+/// How often a random port is drawn before the system may choose one. With
+/// `descriptors::MAX_UPSTREAM` of 64,512 ports taken, ten draws all fail once in 10^9.
+const PORT_DRAWS: usize = 10;
+
+/// The longest datagram there is.
+const MAX_DATAGRAM: usize = 65_535;
+
+thread_local! {
+    /// Where datagrams arrive, so that an exchange that waits holds no buffer.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Sends `query` to `to` and waits for what `accept` takes. The deadline is the caller's.
+///
+/// # Errors
+/// [`ExchangeError::NearMiss`] as soon as `accept` says so; [`ExchangeError::Io`] when the system
+/// or an ICMP message says that nothing will come.
+pub async fn exchange(
+    to: SocketAddr,
+    sources: &[IpAddr],
+    rng: &Rng,
+    query: &[u8],
+    accept: &Accept<'_>,
+) -> Result<Vec<u8>, ExchangeError> {
+    let socket = open(to, sources, rng).map_err(ExchangeError::Io)?;
+    // Sent before the runtime knows the socket: a fresh one has room, and waiting for "writable"
+    // would cost a turn of the event loop.
+    let sent = socket.send(query);
+    let socket = UdpSocket::from_std(socket).map_err(ExchangeError::Io)?;
+    match sent {
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+            socket.send(query).await.map_err(ExchangeError::Io)?;
+        }
+        sent => {
+            sent.map_err(ExchangeError::Io)?;
+        }
+    }
+    loop {
+        // An ICMP error makes a socket "error" without making it "readable".
+        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await.map_err(ExchangeError::Io)?;
+        if ready.is_error()
+            && let Some(error) = pending_error(&socket)
+        {
+            return Err(ExchangeError::Io(error));
+        }
+        match receive(&socket, to, accept) {
+            Ok(Some(reply)) => return Ok(reply),
+            Ok(None) => return Err(ExchangeError::NearMiss),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(e) => return Err(ExchangeError::Io(e)),
+        }
+    }
+}
+
+/// Takes the socket's error and forgets that it had one.
+fn pending_error(socket: &UdpSocket) -> Option<io::Error> {
+    let taken = socket.try_io(Interest::ERROR, || match socket.take_error()? {
+        Some(error) => Ok(error),
+        None => Err(io::ErrorKind::WouldBlock.into()),
+    });
+    taken.ok()
+}
+
+/// Reads one datagram from `to`; `None`: a near miss.
+fn receive(socket: &UdpSocket, to: SocketAddr, accept: &Accept<'_>) -> io::Result<Option<Vec<u8>>> {
+    let mut buffer = SCRATCH.take();
+    buffer.resize(MAX_DATAGRAM, 0);
+    let judged = loop {
+        match socket.try_recv_from(&mut buffer) {
+            Ok((_, from)) if (from.ip(), from.port()) != (to.ip(), to.port()) => {}
+            Ok((length, _)) => {
+                let message = buffer.get(..length).unwrap_or_default();
+                break Ok((accept(message) == Verdict::Take).then(|| message.to_vec()));
+            }
+            Err(e) => break Err(e),
+        }
+    };
+    SCRATCH.set(buffer);
+    judged
+}
+
+/// A socket bound to a random port and connected to `to`.
+fn open(to: SocketAddr, sources: &[IpAddr], rng: &Rng) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
+    bind(&socket, source_for(to, sources, rng), rng)?;
+    socket.connect(&to.into())?;
+    let socket = std::net::UdpSocket::from(socket);
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bind(socket: &Socket, source: IpAddr, rng: &Rng) -> io::Result<()> {
+    for _ in 0..PORT_DRAWS {
+        match socket.bind(&SocketAddr::new(source, draw_port(rng)).into()) {
+            // Denied: net.ipv4.ip_unprivileged_port_start may lie above 1024.
+            Err(e) if matches!(e.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {}
+            bound => return bound,
+        }
+    }
+    socket.bind(&SocketAddr::new(source, 0).into())
+}
+
+/// Uniform over [`FIRST_PORT`]–65535.
+pub fn draw_port(rng: &Rng) -> u16 {
+    let ports = usize::from(u16::MAX - FIRST_PORT) + 1;
+    u16::try_from(rng.below(ports)).unwrap_or(0).saturating_add(FIRST_PORT)
+}

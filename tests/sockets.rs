@@ -1,0 +1,816 @@
+//! Sockets, real ones, on loopback: what leaves, what is taken, who is let in, how it all ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::HashSet;
+use std::future::pending;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cnamed::server::connections::{Connections, MAX_PER_CLIENT};
+use cnamed::server::load::Stop;
+use cnamed::server::tcp::{IDLE, MAX_PIPELINED};
+use cnamed::server::worker::{self, Listeners};
+use cnamed::upstream::sockets::decide_routes;
+use cnamed::upstream::udp::{FIRST_PORT, draw_port};
+use cnamed::upstream::{Sockets, descriptors};
+use cnamed::world::{ExchangeError, Network, Rng, Routes, Transport, Verdict};
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+// ---------------------------------------------------------------------------------------- upstream
+
+fn udp_server() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+fn take_ok(message: &[u8]) -> Verdict {
+    if message.starts_with(b"ok") { Verdict::Take } else { Verdict::NearMiss }
+}
+
+fn exchange_for(
+    sockets: &Sockets,
+    to: SocketAddr,
+    over: Transport,
+    wait: Duration,
+) -> Result<Vec<u8>, ExchangeError> {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let until = tokio::time::Instant::now() + wait;
+        sockets.exchange(to, over, b"query", &take_ok, until).await
+    })
+}
+
+fn exchange(to: SocketAddr, over: Transport) -> Result<Vec<u8>, ExchangeError> {
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
+    exchange_for(&sockets, to, over, Duration::from_secs(3))
+}
+
+#[test]
+fn udp_reply_is_taken() {
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        let mut buffer = [0; 100];
+        let (length, from) = server.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"query");
+        server.send_to(b"ok then", from).unwrap();
+    });
+    assert_eq!(exchange(to, Transport::Udp).unwrap(), b"ok then");
+    server.join().unwrap();
+}
+
+#[test]
+fn udp_near_miss_ends_the_exchange_at_once() {
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        let (_, from) = server.recv_from(&mut [0; 100]).unwrap();
+        server.send_to(b"forged", from).unwrap();
+        server.send_to(b"ok", from).unwrap();
+    });
+    assert!(matches!(exchange(to, Transport::Udp), Err(ExchangeError::NearMiss)));
+    server.join().unwrap();
+}
+
+#[test]
+fn udp_datagrams_from_elsewhere_are_not_even_judged() {
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        let (_, from) = server.recv_from(&mut [0; 100]).unwrap();
+        let (other_port, _) = udp_server();
+        other_port.send_to(b"forged: another port", from).unwrap();
+        let other_address = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
+        other_address.send_to(b"forged: another address", from).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        server.send_to(b"ok", from).unwrap();
+    });
+    assert_eq!(exchange(to, Transport::Udp).unwrap(), b"ok");
+    server.join().unwrap();
+}
+
+#[test]
+fn udp_silence_times_out() {
+    let (_server, to) = udp_server();
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
+    let begun = Instant::now();
+    let outcome = exchange_for(&sockets, to, Transport::Udp, Duration::from_millis(100));
+    assert!(matches!(outcome, Err(ExchangeError::TimedOut)));
+    assert!((90..2_000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn refused_is_an_error_at_once_over_both_transports() {
+    // The UDP socket is closed, hence its port is free, also for TCP, unless somebody takes it now.
+    let to = udp_server().1;
+    for over in [Transport::Udp, Transport::Tcp] {
+        let begun = Instant::now();
+        match exchange(to, over) {
+            Err(ExchangeError::Io(e)) => assert_eq!(e.kind(), io::ErrorKind::ConnectionRefused, "{over}"),
+            other => panic!("{over}: {other:?}"),
+        }
+        assert!(begun.elapsed() < Duration::from_secs(1), "{over}");
+    }
+}
+
+#[test]
+fn source_ports_are_drawn_from_1024_to_65535_evenly() {
+    let rng = Rng::seeded(7);
+    let mut sixteenths = [0_u32; 16];
+    let (mut low, mut high) = (u16::MAX, 0);
+    for _ in 0..64_000 {
+        let port = draw_port(&rng);
+        low = low.min(port);
+        high = high.max(port);
+        sixteenths[usize::from((port - FIRST_PORT) / 4_032)] += 1;
+    }
+    assert!((1024..1100).contains(&low) && high > 65_450, "{low}..={high}");
+    // 4,000 expected each, standard deviation 61: six of them.
+    assert!(sixteenths.iter().all(|count| (3_630..4_370).contains(count)), "{sixteenths:?}");
+}
+
+#[test]
+fn each_udp_exchange_has_a_port_of_its_own_from_the_whole_range() {
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        let mut ports = Vec::new();
+        for _ in 0..200 {
+            let (_, from) = server.recv_from(&mut [0; 100]).unwrap();
+            assert_eq!(from.ip(), LOCALHOST);
+            ports.push(from.port());
+            server.send_to(b"ok", from).unwrap();
+        }
+        ports
+    });
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
+    for _ in 0..200 {
+        exchange_for(&sockets, to, Transport::Udp, Duration::from_secs(3)).unwrap();
+    }
+    let ports = server.join().unwrap();
+    assert!(ports.iter().all(|port| *port >= FIRST_PORT));
+    // Of 200 uniform draws all but one or two differ, and no half of the range stays empty.
+    assert!(ports.iter().collect::<HashSet<_>>().len() >= 195);
+    for quarter in 0..4_u16 {
+        let low = FIRST_PORT + quarter * 16_128;
+        let hits = ports.iter().filter(|port| (low..=low + 16_127).contains(port)).count();
+        assert!((20..80).contains(&hits), "{hits} of 200 in quarter {quarter}");
+    }
+}
+
+#[test]
+fn source_addresses_of_the_servers_family_are_used_and_mixed() {
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        let mut seen = HashSet::new();
+        for _ in 0..40 {
+            let (_, from) = server.recv_from(&mut [0; 100]).unwrap();
+            seen.insert(from.ip());
+            server.send_to(b"ok", from).unwrap();
+        }
+        seen
+    });
+    let sources: Vec<IpAddr> = ["127.0.0.7", "::1", "127.0.0.8"].map(|a| a.parse().unwrap()).to_vec();
+    let sockets = Sockets::with_limit(sources.clone(), Rng::os(), 8);
+    for _ in 0..40 {
+        exchange_for(&sockets, to, Transport::Udp, Duration::from_secs(3)).unwrap();
+    }
+    assert_eq!(server.join().unwrap(), HashSet::from([sources[0], sources[2]]));
+}
+
+#[test]
+fn too_few_descriptors_queue_and_count_against_the_deadline() {
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        // Two at a time, never three: each pair is answered only after 50 ms of nothing more.
+        for _ in 0..3 {
+            let mut pair = Vec::new();
+            for _ in 0..2 {
+                pair.push(server.recv_from(&mut [0; 100]).unwrap().1);
+            }
+            server.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            server.recv_from(&mut [0; 100]).unwrap_err();
+            server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            for from in pair {
+                server.send_to(b"ok", from).unwrap();
+            }
+        }
+    });
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 2);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let until = tokio::time::Instant::now() + Duration::from_secs(3);
+        let six = (0..6).map(|_| sockets.exchange(to, Transport::Udp, b"query", &take_ok, until));
+        for outcome in futures_util::future::join_all(six).await {
+            assert_eq!(outcome.unwrap(), b"ok");
+        }
+        // A silent server: two wait for it, the third for a socket.
+        let (_silent, to) = udp_server();
+        let until = tokio::time::Instant::now() + Duration::from_millis(100);
+        let three = (0..3).map(|_| sockets.exchange(to, Transport::Udp, b"query", &take_ok, until));
+        let outcomes = futures_util::future::join_all(three).await;
+        assert!(matches!(outcomes[0], Err(ExchangeError::TimedOut)));
+        assert!(matches!(outcomes[1], Err(ExchangeError::TimedOut)));
+        let why = outcomes[2].as_ref().unwrap_err().to_string();
+        assert_eq!(why, "none of 2 upstream sockets came free in time");
+    });
+    server.join().unwrap();
+}
+
+#[test]
+fn nothing_is_sent_in_the_first_poll_of_an_exchange() {
+    let (server, to) = udp_server();
+    server.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let until = tokio::time::Instant::now() + Duration::from_secs(3);
+        let mut exchange = sockets.exchange(to, Transport::Udp, b"query", &take_ok, until);
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(exchange.as_mut().poll(context).is_ready())
+        });
+        assert!(!polled.await);
+    });
+    assert_eq!(server.recv_from(&mut [0; 100]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+}
+
+/// Accepts once, reads the framed query, and does `act` with the connection.
+fn tcp_server(act: impl FnOnce(&mut TcpStream) + Send + 'static) -> (thread::JoinHandle<()>, SocketAddr) {
+    let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut query = [0; 7];
+        stream.read_exact(&mut query).unwrap();
+        assert_eq!(&query, b"\0\x05query");
+        act(&mut stream);
+    });
+    (server, address)
+}
+
+#[test]
+fn tcp_reply_may_come_in_pieces() {
+    let (server, to) = tcp_server(|stream| {
+        stream.set_nodelay(true).unwrap();
+        for octet in b"\0\x07ok then" {
+            stream.write_all(&[*octet]).unwrap();
+            thread::sleep(Duration::from_millis(2));
+        }
+    });
+    assert_eq!(exchange(to, Transport::Tcp).unwrap(), b"ok then");
+    server.join().unwrap();
+}
+
+#[test]
+fn tcp_reply_may_have_65535_octets() {
+    let (server, to) = tcp_server(|stream| {
+        let mut reply = vec![0xff, 0xff];
+        reply.extend_from_slice(b"ok");
+        reply.resize(65_537, b'.');
+        stream.write_all(&reply).unwrap();
+    });
+    assert_eq!(exchange(to, Transport::Tcp).unwrap().len(), 65_535);
+    server.join().unwrap();
+}
+
+#[test]
+fn tcp_near_miss_early_end_and_silence() {
+    let (server, to) = tcp_server(|stream| stream.write_all(b"\0\x03bad").unwrap());
+    assert!(matches!(exchange(to, Transport::Tcp), Err(ExchangeError::NearMiss)));
+    server.join().unwrap();
+
+    let (server, to) = tcp_server(|stream| stream.write_all(b"\0\x07ok").unwrap());
+    match exchange(to, Transport::Tcp) {
+        Err(ExchangeError::Io(e)) => assert_eq!(e.kind(), io::ErrorKind::UnexpectedEof),
+        other => panic!("{other:?}"),
+    }
+    server.join().unwrap();
+
+    let (server, to) = tcp_server(|stream| {
+        stream.write_all(b"\0\x07ok").unwrap();
+        let _ = stream.read(&mut [0; 1]); // until the other side gives up
+    });
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
+    let outcome = exchange_for(&sockets, to, Transport::Tcp, Duration::from_millis(100));
+    assert!(matches!(outcome, Err(ExchangeError::TimedOut)));
+    server.join().unwrap();
+}
+
+#[test]
+fn routes_loopback_only_machines_keep_ipv4() {
+    let routes = |v4, v6| Routes { v4, v6 };
+    assert_eq!(decide_routes(true, true, true), routes(true, true));
+    assert_eq!(decide_routes(true, true, false), routes(true, false));
+    assert_eq!(decide_routes(true, false, true), routes(false, true));
+    assert_eq!(decide_routes(true, false, false), routes(true, false), "loopback only");
+    assert_eq!(decide_routes(false, false, false), routes(false, false));
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
+    assert!(sockets.routes().v4 || sockets.routes().v6, "one of them on any machine that runs this");
+}
+
+#[test]
+fn descriptors_are_divided_and_never_to_nothing() {
+    let tight = descriptors::share(256, 12);
+    assert!(tight.tcp_clients + tight.upstream + descriptors::RESERVED + 12 <= 256, "{tight:?}");
+    assert!(tight.tcp_clients >= 50 && tight.upstream >= 150, "{tight:?}");
+    let wide = descriptors::share(1 << 20, 12);
+    assert_eq!((wide.upstream, wide.tcp_clients), (descriptors::MAX_UPSTREAM, descriptors::MAX_TCP_CLIENTS));
+    let none = descriptors::share(10, 12);
+    assert!(none.upstream > 0 && none.tcp_clients > 0, "{none:?}");
+    assert!(descriptors::raise_limit() >= 64);
+}
+
+// ------------------------------------------------------------------------------------- connections
+
+#[test]
+fn connections_beyond_the_total_displace_the_longest_idle() {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let connections = Connections::new(3);
+        let admit = || connections.admit(LOCALHOST);
+        let tick = || tokio::time::sleep(Duration::from_millis(10));
+        let busy = admit().unwrap();
+        busy.busy();
+        tick().await;
+        let first = admit().unwrap();
+        tick().await;
+        let second = admit().unwrap();
+        tick().await;
+        first.idle(); // it was just served: the second has waited longer
+        let _third = admit().unwrap();
+        tokio::time::timeout(Duration::from_millis(1), second.displaced()).await.unwrap();
+        tokio::time::timeout(Duration::from_millis(1), first.displaced()).await.unwrap_err();
+        assert_eq!(connections.open(), 3);
+        drop(second); // its seat was given away already
+        assert_eq!(connections.open(), 3);
+        first.busy();
+        _third.busy();
+        assert!(admit().is_none(), "nobody is idle");
+        drop(busy);
+        assert!(admit().is_some());
+    });
+}
+
+#[test]
+fn connections_per_client_are_limited_by_address_and_ipv6_prefix() {
+    let connections = Connections::new(10_000);
+    for (clients, limited) in [
+        (["192.0.2.1", "192.0.2.1"], true),
+        (["2001:db8::1", "2001:db8::ffff:1:2:3"], true),
+        (["::ffff:192.0.2.2", "192.0.2.2"], true),
+        (["127.0.0.1", "127.0.0.1"], false),
+        (["::1", "::1"], false),
+    ] {
+        let [one, same] = clients.map(|client| client.parse::<IpAddr>().unwrap());
+        let before = connections.open();
+        let held: Vec<_> = (0..MAX_PER_CLIENT).map(|_| connections.admit(one).unwrap()).collect();
+        let _displacing = connections.admit(same).unwrap();
+        assert_eq!(connections.open() - before, MAX_PER_CLIENT + usize::from(!limited), "{one}");
+        held.iter().for_each(|ticket| ticket.busy());
+        _displacing.busy();
+        assert_eq!(connections.admit(same).is_none(), limited, "{one}: all busy");
+        let _neighbour = connections.admit("2001:db8:0:1::1".parse().unwrap()).unwrap();
+    }
+}
+
+// ------------------------------------------------------------------------------------------ server
+
+/// A worker in a thread of its own. Requests say what is to happen: `now…` is echoed at once,
+/// `wait N …` after N ms, `drop` never, `hang` never but as if servers were awaited, `from` says
+/// who asked, `big` is answered with 60,000 octets.
+struct Server {
+    address: SocketAddr,
+    stop: tokio::sync::watch::Sender<bool>,
+    thread: thread::JoinHandle<()>,
+    in_flight: Arc<AtomicUsize>,
+    connections: Arc<Connections>,
+}
+
+async fn stub(
+    request: &[u8],
+    client: SocketAddr,
+    over: Transport,
+    in_flight: &AtomicUsize,
+) -> Option<Vec<u8>> {
+    struct Leave<'a>(&'a AtomicUsize);
+    impl Drop for Leave<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    let text = String::from_utf8_lossy(request);
+    let mut words = text.split(' ');
+    match words.next()? {
+        "now" => Some(request.to_vec()),
+        "from" => Some(format!("{client} {over}").into_bytes()),
+        "big" => Some(vec![b'.'; 60_000]),
+        "wait" => {
+            in_flight.fetch_add(1, Ordering::Relaxed);
+            let _leave = Leave(in_flight);
+            tokio::time::sleep(Duration::from_millis(words.next()?.parse().unwrap())).await;
+            Some(request.to_vec())
+        }
+        "hang" => {
+            in_flight.fetch_add(1, Ordering::Relaxed);
+            let _leave = Leave(in_flight);
+            pending().await
+        }
+        _ => None,
+    }
+}
+
+impl Server {
+    fn start(listen: SocketAddr, max_connections: usize) -> Server {
+        let mut listeners = [Listeners::default()];
+        let address = worker::bind(listen, &mut listeners).unwrap();
+        let [listeners] = listeners;
+        let (stop, hear) = Stop::new();
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let connections = Connections::new(max_connections);
+        let (counted, seats) = (Arc::clone(&in_flight), Arc::clone(&connections));
+        let thread = thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let respond = async move |request: &[u8], client: SocketAddr, over: Transport| {
+                stub(request, client, over, &counted).await
+            };
+            let serving = worker::serve(listeners, respond, seats, hear);
+            LocalSet::new().block_on(&runtime, serving).unwrap();
+        });
+        Server { address, stop, thread, in_flight, connections }
+    }
+
+    fn local() -> Server {
+        Server::start(SocketAddr::new(LOCALHOST, 0), 1_000)
+    }
+
+    /// Asked to stop; true when it ended within `wait`.
+    fn ends_within(self, wait: Duration) -> bool {
+        self.stop.send(true).unwrap();
+        until(wait, || self.thread.is_finished())
+    }
+
+    fn udp(&self) -> UdpSocket {
+        let client = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+        client.connect(self.address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        client
+    }
+
+    fn tcp(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+}
+
+fn until(wait: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < wait {
+        if holds() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    holds()
+}
+
+fn framed(messages: &[&[u8]]) -> Vec<u8> {
+    let mut octets = Vec::new();
+    for message in messages {
+        octets.extend_from_slice(&u16::try_from(message.len()).unwrap().to_be_bytes());
+        octets.extend_from_slice(message);
+    }
+    octets
+}
+
+fn read_message(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut message)?;
+    Ok(message)
+}
+
+fn udp_ask(client: &UdpSocket, request: &[u8]) -> io::Result<Vec<u8>> {
+    client.send(request)?;
+    let mut buffer = vec![0; 65_535];
+    let length = client.recv(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+#[test]
+fn server_udp_answers_at_once_later_and_not_at_all() {
+    let server = Server::local();
+    let client = server.udp();
+    assert_eq!(udp_ask(&client, b"now 1").unwrap(), b"now 1");
+    let local = client.local_addr().unwrap();
+    assert_eq!(udp_ask(&client, b"from").unwrap(), format!("{local} UDP").as_bytes());
+    // The slow one does not hold up the others, nor does one that is dropped.
+    client.send(b"wait 100 slow").unwrap();
+    client.send(b"drop").unwrap();
+    assert_eq!(udp_ask(&client, b"now 2").unwrap(), b"now 2");
+    let mut buffer = [0; 100];
+    let length = client.recv(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"wait 100 slow");
+    assert!(server.ends_within(Duration::from_secs(1)));
+}
+
+#[test]
+fn server_udp_sheds_what_waits_and_still_answers_what_does_not() {
+    let server = Server::local();
+    let client = server.udp();
+    let limit = cnamed::server::load::MAX_UDP_IN_FLIGHT;
+    for sent in 1..=limit {
+        client.send(b"hang").unwrap();
+        if sent % 64 == 0 {
+            assert_eq!(udp_ask(&client, b"now").unwrap(), b"now"); // keeps in step: nothing is lost
+        }
+    }
+    assert_eq!(udp_ask(&client, b"now").unwrap(), b"now");
+    assert_eq!(server.in_flight.load(Ordering::Relaxed), limit);
+    for _ in 0..50 {
+        client.send(b"hang").unwrap();
+    }
+    assert_eq!(udp_ask(&client, b"now still").unwrap(), b"now still");
+    assert_eq!(server.in_flight.load(Ordering::Relaxed), limit, "the rest was dropped");
+}
+
+#[test]
+fn wildcard_listener_answers_from_the_address_asked() {
+    for (listen, asked) in [("0.0.0.0:0", ["127.0.0.1", "127.0.0.9"]), ("[::]:0", ["::1", "::1"])] {
+        if listen.starts_with('[') && UdpSocket::bind("[::1]:0").is_err() {
+            continue; // a machine without IPv6
+        }
+        let server = Server::start(listen.parse().unwrap(), 10);
+        for asked in asked {
+            let to = SocketAddr::new(asked.parse().unwrap(), server.address.port());
+            // Connected: the kernel drops answers from any other address.
+            let client = UdpSocket::bind(if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).unwrap();
+            client.connect(to).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            assert_eq!(udp_ask(&client, b"now").unwrap(), b"now", "{to}");
+            assert_eq!(udp_ask(&client, b"wait 5").unwrap(), b"wait 5", "{to}");
+            let local = client.local_addr().unwrap();
+            assert_eq!(udp_ask(&client, b"from").unwrap(), format!("{local} UDP").as_bytes());
+        }
+        assert!(server.ends_within(Duration::from_secs(1)));
+    }
+}
+
+#[test]
+fn server_tcp_pipelines_and_answers_out_of_order() {
+    let server = Server::local();
+    let mut stream = server.tcp();
+    stream.write_all(&framed(&[b"wait 100 first", b"now second", b"drop", b"wait 20 third"])).unwrap();
+    for expected in ["now second", "wait 20 third", "wait 100 first"] {
+        assert_eq!(read_message(&mut stream).unwrap(), expected.as_bytes());
+    }
+    stream.write_all(&framed(&[b"from"])).unwrap();
+    let local = stream.local_addr().unwrap();
+    assert_eq!(read_message(&mut stream).unwrap(), format!("{local} TCP").as_bytes());
+}
+
+#[test]
+fn server_tcp_takes_requests_in_pieces() {
+    let server = Server::local();
+    let mut stream = server.tcp();
+    for octet in framed(&[b"now 1", b"now 2"]) {
+        stream.write_all(&[octet]).unwrap();
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(read_message(&mut stream).unwrap(), b"now 1");
+    assert_eq!(read_message(&mut stream).unwrap(), b"now 2");
+    let long = [b"now ".as_slice(), &[b'x'; 65_531]].concat();
+    stream.write_all(&framed(&[&long])).unwrap();
+    assert!(read_message(&mut stream).unwrap() == long);
+}
+
+#[test]
+fn server_tcp_half_closed_client_gets_its_answers() {
+    let server = Server::local();
+    let mut stream = server.tcp();
+    stream.write_all(&framed(&[b"wait 50 a", b"now b"])).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_message(&mut stream).unwrap(), b"now b");
+    assert_eq!(read_message(&mut stream).unwrap(), b"wait 50 a");
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "then it is closed");
+    assert!(until(Duration::from_secs(1), || server.connections.open() == 0));
+}
+
+#[test]
+fn server_tcp_reads_no_more_than_its_limit_per_connection() {
+    let server = Server::local();
+    let mut stream = server.tcp();
+    for _ in 0..3 * MAX_PIPELINED {
+        stream.write_all(&framed(&[b"wait 300"])).unwrap();
+    }
+    let count = || server.in_flight.load(Ordering::Relaxed);
+    assert!(until(Duration::from_secs(1), || count() == MAX_PIPELINED));
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(count(), MAX_PIPELINED);
+    for _ in 0..3 * MAX_PIPELINED {
+        assert_eq!(read_message(&mut stream).unwrap(), b"wait 300");
+    }
+    drop(stream);
+    assert!(until(Duration::from_secs(1), || server.connections.open() == 0));
+}
+
+#[test]
+fn server_tcp_what_waits_dies_with_its_connection() {
+    let server = Server::start(SocketAddr::new(LOCALHOST, 0), 1);
+    let mut stream = server.tcp();
+    stream.write_all(&framed(&[b"hang"])).unwrap();
+    assert!(until(Duration::from_secs(1), || server.in_flight.load(Ordering::Relaxed) == 1));
+    // The only seat is taken by one that waits for us: the newcomer is turned away at once.
+    assert_eq!(server.tcp().read(&mut [0; 1]).unwrap_or(0), 0);
+    stream.write_all(&framed(&[b"now"])).unwrap();
+    assert_eq!(read_message(&mut stream).unwrap(), b"now", "and the seat's holder is served on");
+}
+
+#[test]
+fn server_tcp_full_house_serves_the_newcomer() {
+    let server = Server::start(SocketAddr::new(LOCALHOST, 0), 20);
+    let idle: Vec<TcpStream> = (0..50)
+        .map(|n| {
+            let mut stream = server.tcp();
+            if n % 2 == 1 {
+                stream.write_all(b"\0").unwrap();
+            }
+            stream
+        })
+        .collect();
+    let begun = Instant::now();
+    let mut newcomer = server.tcp();
+    newcomer.write_all(&framed(&[b"now"])).unwrap();
+    assert_eq!(read_message(&mut newcomer).unwrap(), b"now");
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert!(server.connections.open() <= 20);
+    let open = idle
+        .iter()
+        .filter(|stream| {
+            stream.set_nonblocking(true).unwrap();
+            matches!((&**stream).read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+        })
+        .count();
+    assert_eq!(open, 19);
+}
+
+#[test]
+fn server_tcp_idle_slow_and_deaf_clients_are_closed() {
+    let server = Server::local();
+    let mut silent = server.tcp();
+    let mut served = server.tcp();
+    served.write_all(&framed(&[b"now"])).unwrap();
+    assert_eq!(read_message(&mut served).unwrap(), b"now");
+    let slow = server.tcp();
+    let mut deaf = server.tcp();
+    deaf.write_all(&framed(&[b"big".as_slice(); 500])).unwrap(); // 30 MB of answers that nobody reads
+    let begun = Instant::now();
+    let dripping = thread::spawn(move || {
+        let mut slow = slow;
+        slow.write_all(&[0, 200]).unwrap();
+        while slow.write_all(b"x").is_ok() && begun.elapsed() < 2 * IDLE {
+            thread::sleep(Duration::from_millis(300));
+        }
+        begun.elapsed()
+    });
+    for stream in [&mut silent, &mut served] {
+        stream.set_read_timeout(Some(2 * IDLE)).unwrap();
+        assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+        let open = begun.elapsed();
+        assert!(open > IDLE - Duration::from_secs(1) && open < IDLE + Duration::from_secs(3), "{open:?}");
+    }
+    assert!(dripping.join().unwrap() < IDLE + Duration::from_secs(3), "an octet is no message");
+    assert!(until(Duration::from_secs(3), || server.connections.open() == 0), "the deaf one too");
+    drop(deaf);
+}
+
+#[test]
+fn server_stops_after_answering_what_is_in_flight() {
+    let server = Server::local();
+    let client = server.udp();
+    let mut stream = server.tcp();
+    let _idle = server.tcp();
+    client.send(b"wait 200 udp").unwrap();
+    stream.write_all(&framed(&[b"wait 200 tcp"])).unwrap();
+    assert!(until(Duration::from_secs(1), || server.in_flight.load(Ordering::Relaxed) == 2));
+    let address = server.address;
+    assert!(server.ends_within(Duration::from_secs(1)));
+    let mut buffer = [0; 100];
+    let length = client.recv(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"wait 200 udp");
+    assert_eq!(read_message(&mut stream).unwrap(), b"wait 200 tcp");
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+    TcpStream::connect(address).unwrap_err();
+}
+
+#[test]
+fn bind_notices_another_listener_and_names_the_remedy() {
+    let server = Server::local();
+    let port = server.address.port();
+    let why = worker::bind(server.address, &mut [Listeners::default()]).unwrap_err().to_string();
+    assert!(why.starts_with(&format!("cannot listen on 127.0.0.1:{port} (UDP): ")), "{why}");
+    assert!(why.contains(&format!("ss -lntup 'sport = :{port}'")) && why.contains("--listen"), "{why}");
+    // A second worker of our own may share it.
+    let mut pair = [Listeners::default(), Listeners::default()];
+    worker::bind(SocketAddr::new(LOCALHOST, 0), &mut pair).unwrap();
+    assert!(pair.iter().all(|worker| worker.udp.len() == 1 && worker.tcp.len() == 1));
+
+    let nowhere = "192.0.2.253:5300".parse().unwrap();
+    let why = worker::bind(nowhere, &mut [Listeners::default()]).unwrap_err().to_string();
+    assert!(why.contains("No interface here has this address"), "{why}");
+}
+
+// ------------------------------------------------------------------------------------- the program
+
+struct Program {
+    child: Child,
+    said: BufReader<std::process::ChildStderr>,
+}
+
+impl Program {
+    fn serve(arguments: &[&str]) -> Program {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cnamed"))
+            .arg("serve")
+            .args(arguments)
+            .env("RUST_LOG", "off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        Program { child, said }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn ends_within(&mut self, wait: Duration) -> Option<i32> {
+        let mut status = None;
+        until(wait, || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn serve_says_ready_with_its_addresses_whatever_the_filter_and_stops_on_signals() {
+    for signal in ["-TERM", "-INT"] {
+        let mut program = Program::serve(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"]);
+        let line = program.line();
+        let addresses: Vec<SocketAddr> = line
+            .strip_prefix("ready ")
+            .unwrap_or_else(|| panic!("{line}"))
+            .split_whitespace()
+            .map(|address| address.parse().unwrap())
+            .collect();
+        assert_eq!(addresses.len(), 2);
+        for address in &addresses {
+            TcpStream::connect(address).unwrap();
+            let taken = UdpSocket::bind(address).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        }
+        program.signal("-HUP");
+        thread::sleep(Duration::from_millis(50));
+        assert!(program.child.try_wait().unwrap().is_none(), "SIGHUP does not end it");
+        program.signal(signal);
+        assert_eq!(program.ends_within(Duration::from_secs(2)), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn serve_that_cannot_listen_says_why_and_exits_1() {
+    let (taken, address) = udp_server();
+    let mut program = Program::serve(&["--listen", &address.to_string()]);
+    let line = program.line();
+    assert!(line.starts_with(&format!("cnamed: cannot listen on {address} (UDP)")), "{line}");
+    assert_eq!(program.ends_within(Duration::from_secs(2)), Some(1));
+    drop(taken);
+}
