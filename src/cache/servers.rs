@@ -20,6 +20,10 @@ pub const MAX_PATIENCE: Duration = Duration::from_millis(400);
 /// The wait for a server that nobody has asked yet: three dead servers out of four cost under a
 /// second.
 pub const UNKNOWN_PATIENCE: Duration = Duration::from_millis(280);
+/// Longest wait before the same server is asked once more.
+pub const MAX_REPEAT: Duration = Duration::from_millis(1_000);
+/// The same for a server that nobody has asked yet: it may only be slow.
+pub const UNKNOWN_REPEAT: Duration = Duration::from_millis(600);
 /// So many exchanges in a row without a reply, and none for [`SILENT_FOR`], make a server silent.
 pub const SILENT_STREAK: u32 = 4;
 /// See [`SILENT_STREAK`].
@@ -115,6 +119,14 @@ impl Server {
         match self.srtt {
             None => UNKNOWN_PATIENCE,
             Some(srtt) => (srtt + self.rttvar * 4).clamp(MIN_PATIENCE, MAX_PATIENCE),
+        }
+    }
+
+    /// How long to wait before this same server is asked once more.
+    pub fn repeat_patience(&self) -> Duration {
+        match self.srtt {
+            None => UNKNOWN_REPEAT,
+            Some(srtt) => (srtt + self.rttvar * 4).clamp(MIN_PATIENCE, MAX_REPEAT),
         }
     }
 

@@ -251,8 +251,13 @@ impl<'a> Asking<'a> {
     fn exchange(&mut self, index: usize) {
         let now = self.now();
         let context = self.context;
+        let others = self.candidates.len() > 1 || !self.names.is_empty();
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        let patience = context.walker.cache.servers.with(candidate.address, |s| s.patience());
+        let patience = context
+            .walker
+            .cache
+            .servers
+            .with(candidate.address, |s| if others { s.patience() } else { s.repeat_patience() });
         self.hedge_at = Some(now + patience * (1 << candidate.tries.min(5)));
         candidate.tries += 1;
         candidate.under_way += 1;

@@ -229,8 +229,10 @@ impl Service {
             return respond::build(&local_answer(&question, local), &asker);
         }
         let request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
-        let answer = self.resolver.answer(&Arc::new(request), &question).await;
-        respond::build(&answer, &asker)
+        // One spelling inside: what is cached and explained does not depend on who asked first.
+        let asked = Question { name: question.name.to_lowercase(), ..question.clone() };
+        let answer = self.resolver.answer(&Arc::new(request), &asked).await;
+        respond::build(&Answer { question, ..answer }, &asker)
     }
 }
 

@@ -114,6 +114,17 @@ pub struct Notes {
     pub lints: Vec<(Name, LintCode)>,
 }
 
+/// Dropped records that one reply's notes name.
+pub const MAX_NOTES: usize = 64;
+
+impl Notes {
+    fn dropped(&mut self, owner: Name, rtype: RrType, why: Dropped) {
+        if self.dropped.len() < MAX_NOTES {
+            self.dropped.push((owner, rtype, why));
+        }
+    }
+}
+
 /// Reads a reply that matched its question.
 pub fn read(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Reply {
     let rcode = message.rcode();
@@ -276,13 +287,13 @@ impl Owned {
                 match record.owner() {
                     Some(o) if kind == RrType::DNAME && name.is_below(&o) => {
                         if !o.is_at_or_below(asked.zone) {
-                            notes.dropped.push((o, kind, Dropped::OutOfBailiwick));
+                            notes.dropped(o, kind, Dropped::OutOfBailiwick);
                             continue;
                         }
                         o
                     }
                     Some(o) => {
-                        notes.dropped.push((o, kind, Dropped::NotAsked));
+                        notes.dropped(o, kind, Dropped::NotAsked);
                         continue;
                     }
                     None => continue,
@@ -325,7 +336,7 @@ impl Owned {
         if let Some(cname) = &owned.cname {
             let keep = |set: &RrSet| set.rtype.may_sit_beside_cname();
             for set in owned.sets.iter().filter(|s| !keep(s)) {
-                notes.dropped.push((set.owner.clone(), set.rtype, Dropped::BesideCname));
+                notes.dropped(set.owner.clone(), set.rtype, Dropped::BesideCname);
                 notes.lints.push((cname.owner.clone(), LintCode::CnameAndOtherData));
             }
             owned.sets.retain(keep);
@@ -352,7 +363,7 @@ impl Owned {
 fn gather(found: &mut Vec<Gathering>, record: &Record<'_>, owner: Name, notes: &mut Notes) {
     let rtype = record.rtype();
     let Some(rdata) = record.rdata().filter(|rdata| !rtype_needs_name(rtype) || name_only(rdata)) else {
-        notes.dropped.push((owner, rtype, Dropped::Malformed));
+        notes.dropped(owner, rtype, Dropped::Malformed);
         return;
     };
     match found.iter_mut().find(|g| g.rtype == rtype && g.owner == owner) {
@@ -395,7 +406,7 @@ fn attach_signatures(message: &Message<'_>, found: &mut [Gathering]) {
 /// One CNAME or DNAME: the first in canonical RDATA order (R6, RFC 4034 §6.3).
 fn first_alias(mut gathering: Gathering, notes: &mut Notes) -> RrSet {
     if gathering.rdata.len() > 1 {
-        notes.dropped.push((gathering.owner.clone(), gathering.rtype, Dropped::SecondAlias));
+        notes.dropped(gathering.owner.clone(), gathering.rtype, Dropped::SecondAlias);
         notes.lints.push((gathering.owner.clone(), LintCode::MultipleCname));
         gathering.rdata.sort_by_key(|rdata| rdata.to_ascii_lowercase());
         gathering.rdata.truncate(1);

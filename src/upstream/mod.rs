@@ -195,7 +195,10 @@ impl Upstream {
             .await;
         waiting.over = true;
         match result {
-            Ok(bytes) => self.received(request, query, manner, &outgoing, bytes, sent_at),
+            Ok(mut bytes) => {
+                let echoed_case = outgoing.undo_case(&mut bytes);
+                self.received(request, query, manner, &outgoing, (bytes, echoed_case), sent_at)
+            }
             Err(error) => self.not_received(request, query, manner, error),
         }
     }
@@ -233,7 +236,7 @@ impl Upstream {
         query: &Query<'_>,
         manner: Manner,
         outgoing: &Outgoing,
-        bytes: Vec<u8>,
+        (bytes, echoed_case): (Vec<u8>, bool),
         sent_at: Instant,
     ) -> Attempt {
         let now = self.world.clock.now();
@@ -269,7 +272,7 @@ impl Upstream {
                 ReplyCookie::Absent if tcp => s.cookie = None,
                 _ => {}
             }
-            if tcp && manner.mixed_case && !outgoing.echoes_case(&message) {
+            if tcp && manner.mixed_case && !echoed_case {
                 s.mark_caseless(now);
             }
         });
@@ -367,8 +370,16 @@ impl Outgoing {
         }
     }
 
-    fn echoes_case(&self, message: &Message<'_>) -> bool {
-        message.question().is_none_or(|q| q.name.eq_case(&self.question.name))
+    /// Puts the question's name back in lower case, so that no name that is compressed against it
+    /// keeps our random one. Says whether the server had echoed the case.
+    fn undo_case(&self, reply: &mut [u8]) -> bool {
+        let name = self.question.name.as_wire();
+        let Some(echo) = reply.get_mut(Header::OCTETS..Header::OCTETS + name.len()) else { return true };
+        let kept = echo == name;
+        if echo.eq_ignore_ascii_case(name) {
+            echo.make_ascii_lowercase();
+        }
+        kept
     }
 }
 

@@ -29,8 +29,8 @@ pub mod limits {
     pub const POINTERS_WRITTEN: usize = 16;
     /// Label octets copied while names of one message are expanded: about four times 64 KiB.
     pub const EXPANDED_OCTETS: usize = 256 * 1024;
-    /// Pointer hops over all names of one message.
-    pub const POINTERS_PER_MESSAGE: usize = 16 * 1024;
+    /// Pointer hops over all names of one message, also of names that come to nothing.
+    pub const POINTERS_PER_MESSAGE: usize = 32 * 1024;
     /// Records read from one message; a 64 KiB message holds at most 5,957 of 11 octets.
     pub const RECORDS: usize = 6_000;
     /// EDNS options read from one OPT record.

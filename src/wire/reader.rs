@@ -320,6 +320,7 @@ impl<'a> Message<'a> {
             if n & 0xc0 == 0xc0 {
                 let target = (n & 0x3f) << 8 | usize::from(*self.bytes.get(at + 1)?);
                 hops += 1;
+                self.work.spend(1, 0)?;
                 if target >= floor || hops > limits::POINTERS_PER_NAME {
                     return None;
                 }
@@ -332,7 +333,7 @@ impl<'a> Message<'a> {
                 len += n + 1;
                 at += n + 1;
                 if n == 0 {
-                    self.work.spend(hops, len)?;
+                    self.work.spend(0, len)?;
                     return Some(len);
                 }
             }
