@@ -312,7 +312,7 @@ impl<'a> Message<'a> {
     }
 
     /// Expands the name at `at` into `wire`; its length. Pointers must lead backwards, so that no
-    /// chain of them can loop.
+    /// chain of them can loop, and to a name (RFC 1035 §4.1.4), of which the header has none.
     fn expand(&self, mut at: usize, wire: &mut [u8; MAX_NAME]) -> Option<usize> {
         let (mut len, mut hops, mut floor) = (0usize, 0usize, at);
         loop {
@@ -320,7 +320,8 @@ impl<'a> Message<'a> {
             if n & 0xc0 == 0xc0 {
                 let target = (n & 0x3f) << 8 | usize::from(*self.bytes.get(at + 1)?);
                 hops += 1;
-                if target >= floor || hops > limits::POINTERS_PER_NAME {
+                let in_header = target < Header::OCTETS;
+                if target >= floor || in_header || hops > limits::POINTERS_PER_NAME {
                     return None;
                 }
                 (at, floor) = (target, target);

@@ -95,6 +95,7 @@ fn an_owner_whose_pointers_lead_nowhere_loses_its_record_only() {
         ("in a circle", [pointer(o + 2), pointer(o)].concat()),
         ("forward", pointer(o + 40)),
         ("behind the end", b"\xff\xff".to_vec()),
+        ("into the header", b"\xc0\x00".to_vec()),
         ("a label, then itself", [b"\x01a".to_vec(), pointer(o)].concat()),
     ] {
         // Of the circle, the second pointer is read as the type: what follows is a record again.
