@@ -82,7 +82,8 @@ pub enum ReadError {
     Name,
     /// More than one question (RFC 9619).
     Questions,
-    /// More than one OPT, or one whose owner is not the root (RFC 6891 §6.1.1).
+    /// More than one OPT, one elsewhere than at the root in the additional section (RFC 6891
+    /// §6.1.1), or one whose RDATA is not a sequence of options (RFC 6891 §6.1.2).
     Edns,
     /// Over [`limits::RECORDS`].
     TooManyRecords,
@@ -113,8 +114,8 @@ pub struct Edns {
     pub version: u8,
     /// DNSSEC OK (RFC 3225).
     pub dnssec_ok: bool,
-    /// Code and octets of each option, at most [`limits::OPTIONS`]; what follows a broken one is
-    /// left out.
+    /// Code and octets of each option, the first [`limits::OPTIONS`]. Octets that are no option
+    /// make the message [`ReadError::Edns`] (RFC 6891 §7: FORMERR).
     pub options: Vec<(u16, Vec<u8>)>,
 }
 
@@ -252,6 +253,9 @@ impl<'a> Message<'a> {
             }
             options.push((u16::from_be_bytes([head[0], head[1]]), value.to_vec()));
             rest = &tail[n..];
+        }
+        if !rest.is_empty() && options.len() < limits::OPTIONS {
+            return Err(ReadError::Edns);
         }
         self.edns = Some(Edns {
             udp_size: r.class.0,

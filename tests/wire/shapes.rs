@@ -237,6 +237,24 @@ fn ttls_with_the_top_bit_mean_zero() {
     }
 }
 
+#[test]
+fn edns_is_one_opt_at_the_root_in_the_additional_section() {
+    assert_eq!(asked(1, 0, 2).a().opt(b"").opt(b"").error(), ReadError::Edns, "two");
+    assert_eq!(asked(2, 0, 0).a().opt(b"").error(), ReadError::Edns, "in the answer section");
+    assert_eq!(asked(0, 0, 1).record(b"\x01a\0", 41, b"").error(), ReadError::Edns, "below the root");
+    assert_eq!(asked(0, 0, 1).opt(b"\0\x0a\xff\xff\0\0").error(), ReadError::Edns, "an option too long");
+    for n in 1..4 {
+        let rest = [&b"\0\x0a\0\0"[..], &[0; 3][..n]].concat();
+        assert_eq!(asked(0, 0, 1).opt(&rest).error(), ReadError::Edns, "{n} octets left over");
+    }
+    let many = asked(1, 0, 1).a().opt(&b"\0\x03\0\0".repeat(5_000));
+    assert_eq!(many.records(), [GOOD], "5,000 options: no record is lost");
+    assert_eq!(Message::parse(&many.0).unwrap().edns().map(|e| e.options.len()), Some(limits::OPTIONS));
+    let built = asked(0, 0, 1).opt(b"\0\x0a\0\x02ab\0\x0a\0\x01c");
+    let message = Message::parse(&built.0).unwrap();
+    assert_eq!(message.edns().and_then(|e| e.option(10)), Some(&b"ab"[..]), "the first of two");
+}
+
 /// hotpath.md §3, pitfall 1 (RFC 6672 §2.5: never compressed by honest senders, but by some).
 #[test]
 fn a_compressed_dname_target_is_expanded() {
