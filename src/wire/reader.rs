@@ -154,10 +154,17 @@ struct Work {
 }
 
 impl Work {
-    fn spend(&self, pointers: usize, octets: usize) -> Option<()> {
-        self.pointers.set(self.pointers.get().checked_sub(pointers)?);
-        self.octets.set(self.octets.get().checked_sub(octets)?);
-        Some(())
+    /// Takes from both; `false` when one does not suffice, after which nothing is left.
+    fn spend(&self, pointers: usize, octets: usize) -> bool {
+        let left = (self.pointers.get().checked_sub(pointers), self.octets.get().checked_sub(octets));
+        let (pointers, octets) = if let (Some(p), Some(o)) = left { (p, o) } else { (0, 0) };
+        self.pointers.set(pointers);
+        self.octets.set(octets);
+        left.0.is_some() && left.1.is_some()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.octets.get() == 0
     }
 }
 
@@ -317,31 +324,44 @@ impl<'a> Message<'a> {
 
     /// Expands the name at `at` into `wire`; its length. Pointers must lead backwards, so that no
     /// chain of them can loop, and to a name (RFC 1035 §4.1.4), of which the header has none.
-    fn expand(&self, mut at: usize, wire: &mut [u8; MAX_NAME]) -> Option<usize> {
-        let (mut len, mut hops, mut floor) = (0usize, 0usize, at);
-        loop {
-            let n = usize::from(*self.bytes.get(at)?);
-            if n & 0xc0 == 0xc0 {
-                let target = (n & 0x3f) << 8 | usize::from(*self.bytes.get(at + 1)?);
-                hops += 1;
-                let in_header = target < Header::OCTETS;
-                if target >= floor || in_header || hops > limits::POINTERS_PER_NAME {
+    fn expand(&self, at: usize, wire: &mut [u8; MAX_NAME]) -> Option<usize> {
+        if self.work.is_spent() {
+            return None;
+        }
+        let (mut len, mut hops) = (0, 0);
+        let found = self.follow(at, wire, &mut len, &mut hops);
+        // A name that turns out to be none costs as much as one that is, and counts as much.
+        (self.work.spend(hops, len) && found).then_some(len)
+    }
+
+    /// Copies labels from `at` on, counting octets and pointers; is there a name?
+    fn follow(&self, at: usize, wire: &mut [u8; MAX_NAME], len: &mut usize, hops: &mut usize) -> bool {
+        let mut step = || -> Option<()> {
+            let (mut at, mut floor) = (at, at);
+            loop {
+                let n = usize::from(*self.bytes.get(at)?);
+                if n & 0xc0 == 0xc0 {
+                    let target = (n & 0x3f) << 8 | usize::from(*self.bytes.get(at + 1)?);
+                    *hops += 1;
+                    let in_header = target < Header::OCTETS;
+                    if target >= floor || in_header || *hops > limits::POINTERS_PER_NAME {
+                        return None;
+                    }
+                    (at, floor) = (target, target);
+                } else if n > MAX_LABEL {
                     return None;
-                }
-                (at, floor) = (target, target);
-            } else if n > MAX_LABEL {
-                return None;
-            } else {
-                let label = self.bytes.get(at..=at + n)?;
-                wire.get_mut(len..=len + n)?.copy_from_slice(label);
-                len += n + 1;
-                at += n + 1;
-                if n == 0 {
-                    self.work.spend(hops, len)?;
-                    return Some(len);
+                } else {
+                    let label = self.bytes.get(at..=at + n)?;
+                    wire.get_mut(*len..=*len + n)?.copy_from_slice(label);
+                    *len += n + 1;
+                    at += n + 1;
+                    if n == 0 {
+                        return Some(());
+                    }
                 }
             }
-        }
+        };
+        step().is_some()
     }
 }
 

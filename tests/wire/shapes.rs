@@ -321,6 +321,25 @@ fn long_pointer_chains_are_followed_within_the_caps_only() {
     }
 }
 
+/// Owners that fail cost as much to find out as good ones, and count against the same caps: behind
+/// enough of them even a good owner is not looked at any more.
+#[test]
+fn failing_names_spend_the_caps_too() {
+    let labels = [&b"\x3f"[..], &[b'a'; 63]].concat().repeat(3);
+    // 192 octets of labels, then a pointer to nowhere; 5,000 owners point at it.
+    let rdata = [&labels[..], b"\xff\xff"].concat();
+    let mut built = asked(4_001, 0, 0).record(QNAME, 65_280, &rdata);
+    let bad = pointer(RECORDS_AT + 12);
+    for _ in 0..3_999 {
+        built = built.record(&bad, 1, SIX);
+    }
+    built = built.a();
+    let message = Message::parse(&built.0).unwrap();
+    let owners: Vec<bool> = message.section(Section::Answer).map(|r| r.owner().is_some()).collect();
+    assert_eq!(owners.iter().filter(|good| **good).count(), 1, "the first record's");
+    assert!(owners[0] && !owners[4_000]);
+}
+
 fn unrelated_name(i: usize) -> Name {
     // Different from the right on, so that no suffix is shared.
     n(&format!("ns.a{}.b{}.c{}.t{i}.", i * 7, i * 5, i * 3))
