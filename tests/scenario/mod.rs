@@ -49,9 +49,27 @@ fn scenarios_of_the_folder_in_the_environment_pass() {
 fn every_own_scenario_says_what_it_shows() {
     for (file, text) in texts(&project("tests/scenarios")) {
         let first = text.lines().next().unwrap_or("");
-        let cites = first.contains("RFC ") || first.contains("rule R") || first.contains("contract");
+        let cites = first.contains("RFC ") || first.contains("rule") || first.contains("contract");
         assert!(first.starts_with("; ") && cites, "{file}:1: expected `; sentence (RFC or rule)`");
     }
+}
+
+/// The rules of `alias-rules.md` that hold without validation (R14 in part, R30, R31), DNS64 (R33) and
+/// local policy (R41 to R44).
+const RULES_SHOWN: [std::ops::RangeInclusive<u32>; 4] = [1..=29, 32..=32, 34..=40, 45..=46];
+
+#[test]
+fn every_rule_is_shown_by_a_scenario() {
+    let firsts: Vec<String> = texts(&project("tests/scenarios"))
+        .into_iter()
+        .map(|(_, text)| text.lines().next().unwrap_or("").to_owned())
+        .collect();
+    let named = |rule: u32| {
+        let name = format!("R{rule}");
+        firsts.iter().any(|line| line.split(|c: char| !c.is_alphanumeric()).any(|word| word == name))
+    };
+    let missing: Vec<u32> = RULES_SHOWN.into_iter().flatten().filter(|rule| !named(*rule)).collect();
+    assert!(missing.is_empty(), "no scenario's first line names the rules {missing:?}");
 }
 
 fn project(path: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Plays one scenario against a fresh resolver, in virtual time.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -266,11 +267,14 @@ fn answer_to(id: u16, bytes: &[u8], over: Transport) -> Result<Got, String> {
 }
 
 fn config(settings: &Settings, mode: Mode) -> Result<Config, String> {
-    let mut config = configured(&settings.toml)?;
+    let mut config = match settings.toml.as_str() {
+        "" => Config::default(),
+        toml => Config::parse(toml, Path::new("cnamed.toml")).map_err(|e| e.to_string())?,
+    };
+    // As Deckard configures resolvers: most files do not script `. NS`.
+    config.resolver.root_priming &= settings.toml.contains("resolver.root-priming");
     let resolver = &mut config.resolver;
     resolver.ipv4 = settings.ipv4;
-    // As Deckard configures resolvers: most files do not script `. NS`.
-    resolver.root_priming = false;
     resolver.ipv6 = settings.ipv6;
     resolver.query_localhost = settings.query_localhost;
     resolver.qname_minimisation = mode.minimised;
@@ -284,14 +288,6 @@ fn config(settings: &Settings, mode: Mode) -> Result<Config, String> {
     config.cache.min_ttl = settings.min_ttl.unwrap_or(config.cache.min_ttl);
     config.cache.max_ttl = settings.max_ttl.unwrap_or(config.cache.max_ttl);
     Ok(config)
-}
-
-/// The defaults with the file's own settings (`cnamed-…`).
-fn configured(toml: &str) -> Result<Config, String> {
-    match toml {
-        "" => Ok(Config::default()),
-        _ => Err("settings `cnamed-…` wait for the configuration parser".to_owned()),
-    }
 }
 
 /// A seed of its own for each file and mode (FNV-1a), so that no file depends on another's draw.
