@@ -33,6 +33,16 @@ pub const FAILED_ADDRESS_LOOKUPS: u32 = 5;
 /// whole client question, not for each hop.
 pub const MINIMISED: u32 = 10;
 
+/// Signatures checked for one RRset or denial of one question. An honest one takes one or two.
+pub const SIGNATURES: u32 = 16;
+/// Signatures that may turn out wrong for one question (KeyTrap, CVE-2023-50387).
+pub const SIGNATURE_FAILURES: u32 = 8;
+/// Signatures checked for one question in all: sixteen hops, each with the keys and the delegation of
+/// a zone of its own.
+pub const SIGNATURES_IN_ALL: u32 = 64;
+/// NSEC3 hashes for one question, each counted once per 16 iterations begun (CVE-2023-50868).
+pub const NSEC3_WORK: u32 = 128;
+
 /// Is a message on the way to the answer, or in search of a server's address?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -51,6 +61,9 @@ pub struct Budget {
     octets: AtomicU64,
     failed_lookups: AtomicU32,
     minimised: AtomicU32,
+    signatures: AtomicU32,
+    signature_failures: AtomicU32,
+    nsec3_work: AtomicU32,
 }
 
 /// Takes `n` from `left`, or nothing when there is not enough.
@@ -69,6 +82,9 @@ impl Budget {
             octets: AtomicU64::new(OCTETS),
             failed_lookups: AtomicU32::new(FAILED_ADDRESS_LOOKUPS),
             minimised: AtomicU32::new(MINIMISED),
+            signatures: AtomicU32::new(SIGNATURES_IN_ALL),
+            signature_failures: AtomicU32::new(SIGNATURE_FAILURES),
+            nsec3_work: AtomicU32::new(NSEC3_WORK),
         }
     }
 
@@ -115,6 +131,26 @@ impl Budget {
     /// Minimised questions that may still lead nowhere.
     pub fn minimised_left(&self) -> u32 {
         self.minimised.load(Ordering::Relaxed)
+    }
+
+    /// May one more signature be checked? Pays for it.
+    pub fn check_signature(&self) -> bool {
+        self.signature_failures.load(Ordering::Relaxed) > 0 && take(&self.signatures, 1)
+    }
+
+    /// The signature just checked was wrong.
+    pub fn signature_failed(&self) {
+        take(&self.signature_failures, 1);
+    }
+
+    /// Signatures checked so far.
+    pub fn signatures_checked(&self) -> u32 {
+        SIGNATURES_IN_ALL - self.signatures.load(Ordering::Relaxed)
+    }
+
+    /// May one more NSEC3 hash of so many extra iterations be computed? Pays for it.
+    pub fn hash_nsec3(&self, iterations: u16) -> bool {
+        take(&self.nsec3_work, 1 + u32::from(iterations) / 16)
     }
 
     /// Messages sent so far.
