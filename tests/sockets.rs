@@ -7,8 +7,8 @@ use std::future::pending;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -734,28 +734,35 @@ fn bind_notices_another_listener_and_names_the_remedy() {
 
 struct Program {
     child: Child,
-    said: BufReader<std::process::ChildStderr>,
+    said: mpsc::Receiver<String>,
 }
 
 impl Program {
     fn serve(arguments: &[&str]) -> Program {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cnamed"))
-            .arg("serve")
-            .args(arguments)
-            .env("RUST_LOG", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
+        Program::start(Command::new(env!("CARGO_BIN_EXE_cnamed")).args(arguments).env("RUST_LOG", "off"))
+    }
+
+    fn start(command: &mut Command) -> Program {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (say, said) = mpsc::channel();
+        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
         Program { child, said }
     }
 
     fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.said.read_line(&mut line).unwrap();
-        line
+        self.said.recv_timeout(Duration::from_secs(10)).unwrap()
+    }
+
+    /// The next line that contains `text`.
+    fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let line = self.line();
+            if line.contains(text) {
+                return line;
+            }
+        }
     }
 
     fn signal(&self, name: &str) {
@@ -783,7 +790,7 @@ impl Drop for Program {
 #[test]
 fn serve_says_ready_with_its_addresses_whatever_the_filter_and_stops_on_signals() {
     for signal in ["-TERM", "-INT"] {
-        let mut program = Program::serve(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"]);
+        let mut program = Program::serve(&["serve", "--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"]);
         let line = program.line();
         let addresses: Vec<SocketAddr> = line
             .strip_prefix("ready ")
@@ -808,9 +815,55 @@ fn serve_says_ready_with_its_addresses_whatever_the_filter_and_stops_on_signals(
 #[test]
 fn serve_that_cannot_listen_says_why_and_exits_1() {
     let (taken, address) = udp_server();
-    let mut program = Program::serve(&["--listen", &address.to_string()]);
+    let mut program = Program::serve(&["serve", "--listen", &address.to_string()]);
     let line = program.line();
     assert!(line.starts_with(&format!("cnamed: cannot listen on {address} (UDP)")), "{line}");
     assert_eq!(program.ends_within(Duration::from_secs(2)), Some(1));
     drop(taken);
+}
+
+#[test]
+fn serve_lab_answers_over_both_transports_and_answers_what_is_in_flight_before_it_ends() {
+    let mut program = Program::serve(&["serve", "--lab", "--listen", "127.0.0.1:0"]);
+    let address = program.line()["ready ".len()..].to_owned();
+    // www.example.com A, RD; the ID comes back, with answers.
+    let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03com\0\0\x01\0\x01";
+    let client = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    client.connect(&address).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    for answer in [udp_ask(&client, query).unwrap(), {
+        stream.write_all(&framed(&[query])).unwrap();
+        read_message(&mut stream).unwrap()
+    }] {
+        assert_eq!(&answer[..2], b"\x12\x34");
+        assert_eq!((answer[3] & 15, answer[7]), (0, 4), "NOERROR, three aliases and an address");
+    }
+    program.signal("-TERM");
+    assert_eq!(program.ends_within(Duration::from_secs(2)), Some(0));
+}
+
+#[test]
+fn serve_reloads_a_good_configuration_and_refuses_a_bad_one() {
+    let file = std::env::temp_dir().join(format!("cnamed-sockets-{}.toml", std::process::id()));
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("[log]\nfilter = \"info\"\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cnamed"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&file).env_remove("RUST_LOG");
+    let mut program = Program::start(&mut command);
+    program.line_with("ready 127.0.0.1:");
+    write("[server]\nthreads = 3\n");
+    program.signal("-HUP");
+    program.line_with("server.threads changed: takes effect after a restart");
+    program.line_with("configuration reloaded");
+    write("[resolver]\ntimeuot = \"5s\"\n");
+    program.signal("-HUP");
+    let why = program.line_with("not reloaded, the old one stays");
+    assert!(why.contains("timeuot"), "{why}");
+    write("[log]\nfilter = \"warn\"\n");
+    program.signal("-HUP");
+    program.signal("-TERM");
+    assert_eq!(program.ends_within(Duration::from_secs(2)), Some(0));
+    std::fs::remove_file(&file).unwrap();
 }

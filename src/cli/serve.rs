@@ -63,6 +63,8 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
     let (listeners, bound) = bind_all(args, &config, threads)?;
     let fixed = threads.saturating_mul(descriptors::PER_WORKER + 2 * bound.len());
     let share = descriptors::share(descriptors, fixed);
+    let wanted = fixed + descriptors::RESERVED + share.upstream + share.tcp_clients;
+    descriptors::make_room(wanted.min(descriptors));
     tracing::debug!(threads, ?share, "descriptors");
     warn_if_open(&config, &bound);
 

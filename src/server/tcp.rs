@@ -34,6 +34,9 @@ pub const MAX_PIPELINED: usize = 32;
 /// Connections that the kernel completes before we accept them.
 const BACKLOG: i32 = 1_024;
 
+/// Connections accepted before others get their turn: a rush of them does not delay UDP.
+const ACCEPT_BATCH: u32 = 8;
+
 /// After an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -78,13 +81,19 @@ where
 {
     let listener = TcpListener::from_std(listener)?;
     let mut open = JoinSet::new();
+    let mut in_a_row = 0;
     loop {
+        if in_a_row == ACCEPT_BATCH {
+            in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
         let accepted = tokio::select! {
             biased;
             () = stop.requested() => break,
             Some(_) = open.join_next(), if !open.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
+        in_a_row += 1;
         match accepted {
             Ok((stream, client)) => {
                 // Not admitted: closed at once, which the client hears sooner than silence.
