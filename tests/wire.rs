@@ -6,6 +6,7 @@
 
 mod differential;
 mod hostile;
+mod shapes;
 
 use cnamed::rrset::{Class, Question, Rdatas, RrType};
 use cnamed::wire::reader::{Section, is_compressible};

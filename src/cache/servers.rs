@@ -41,6 +41,9 @@ pub const PLAIN_FOR: Duration = Duration::from_secs(900);
 /// 0x20 is tried again after so long at a server that did not echo case.
 pub const NO_CASE_FOR: Duration = Duration::from_secs(3600);
 
+/// No cookie is sent for so long to a server that did not answer with one (RFC 9018 §3).
+pub const NO_COOKIE_FOR: Duration = Duration::from_secs(300);
+
 /// How a server has behaved.
 #[derive(Debug, Default)]
 pub struct Server {
@@ -55,6 +58,9 @@ pub struct Server {
     no_case_until: Option<Instant>,
     /// Its server cookie, 8–32 octets (RFC 7873 §4.2).
     pub cookie: Option<Vec<u8>>,
+    no_cookie_until: Option<Instant>,
+    /// Which of our client cookies it is sent: another one after each pause.
+    pub cookie_generation: u32,
     lame: Vec<(Name, Instant)>,
 }
 
@@ -169,6 +175,18 @@ impl Server {
     /// It answers without EDNS only.
     pub fn mark_plain(&mut self, now: Instant) {
         self.plain_until = Some(now + PLAIN_FOR);
+    }
+
+    /// May a cookie be sent to it?
+    pub fn takes_cookies(&self, now: Instant) -> bool {
+        self.no_cookie_until.is_none_or(|until| now >= until)
+    }
+
+    /// It was sent a cookie and answered without one: not the same again (RFC 9018 §3).
+    pub fn mark_cookieless(&mut self, now: Instant) {
+        self.cookie = None;
+        self.no_cookie_until = Some(now + NO_COOKIE_FOR);
+        self.cookie_generation = self.cookie_generation.wrapping_add(1);
     }
 
     /// Does it echo the case of the question?

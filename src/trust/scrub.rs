@@ -127,6 +127,12 @@ impl Notes {
 
 /// Reads a reply that matched its question.
 pub fn read(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Reply {
+    let reply = understand(message, asked, notes);
+    // An RRset of which a part could not be read is worse than none.
+    if message.is_exhausted() { Reply::Unusable(Flaw::Malformed) } else { reply }
+}
+
+fn understand(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Reply {
     let rcode = message.rcode();
     match rcode {
         NOERROR | NXDOMAIN | YXDOMAIN => {}

@@ -33,9 +33,10 @@ pub enum ReplyCookie<'a> {
 }
 
 /// Our cookie for `server`. `secret` is made at start and never leaves the process, so that cookies
-/// neither outlive it nor link two servers' views of us (RFC 9018 §3, §8.1).
-pub fn client_cookie(secret: &[u8; 16], server: IpAddr) -> [u8; CLIENT_OCTETS] {
-    let input = octets(server);
+/// neither outlive it nor link two servers' views of us (RFC 9018 §3, §8.1). `generation` counts the
+/// pauses in which a server was not sent one.
+pub fn client_cookie(secret: &[u8; 16], server: IpAddr, generation: u32) -> [u8; CLIENT_OCTETS] {
+    let input = [&octets(server)[..], &generation.to_be_bytes()].concat();
     SipHasher24::new_with_key(secret).hash(&input).to_le_bytes()
 }
 
@@ -78,11 +79,11 @@ mod tests {
         let server = |i: u32| IpAddr::from(Ipv4Addr::from(i));
         let mut seen = HashSet::new();
         for i in 0..1_000 {
-            assert!(seen.insert(client_cookie(&secret, server(i))));
-            assert!(seen.insert(client_cookie(&[4; 16], server(i))));
+            assert!(seen.insert(client_cookie(&secret, server(i), 0)));
+            assert!(seen.insert(client_cookie(&[4; 16], server(i), 0)));
         }
-        assert!(seen.insert(client_cookie(&secret, "2001:db8::1".parse().unwrap())));
-        assert_eq!(client_cookie(&secret, server(7)), client_cookie(&secret, server(7)));
+        assert!(seen.insert(client_cookie(&secret, "2001:db8::1".parse().unwrap(), 0)));
+        assert_eq!(client_cookie(&secret, server(7), 0), client_cookie(&secret, server(7), 0));
     }
 
     #[test]

@@ -102,6 +102,7 @@ pub struct Upstream {
 struct Manner {
     transport: Transport,
     edns: bool,
+    cookie: bool,
     mixed_case: bool,
 }
 
@@ -152,6 +153,7 @@ impl Upstream {
             Manner {
                 transport: Transport::Udp,
                 edns: s.speaks_edns(now),
+                cookie: s.takes_cookies(now),
                 mixed_case: request.config.resolver.case_randomisation && s.keeps_case(now),
             }
         });
@@ -259,7 +261,10 @@ impl Upstream {
             ReplyCookie::Mismatch => true,
             // It answered with a cookie before: whoever answers without one is another.
             ReplyCookie::Absent => {
-                manner.edns && rcode == 0 && self.cache.servers.with(query.server, |s| s.cookie.is_some())
+                manner.edns
+                    && manner.cookie
+                    && rcode == 0
+                    && self.cache.servers.with(query.server, |s| s.cookie.is_some())
             }
             ReplyCookie::Echoed { .. } => false,
         };
@@ -269,7 +274,9 @@ impl Upstream {
             }
             match &cookie {
                 ReplyCookie::Echoed { server: Some(server_part) } => s.cookie = Some(server_part.to_vec()),
-                ReplyCookie::Absent if tcp => s.cookie = None,
+                ReplyCookie::Absent if manner.edns && manner.cookie && (tcp || !suspicious) => {
+                    s.mark_cookieless(now)
+                }
                 _ => {}
             }
             if tcp && manner.mixed_case && !echoed_case {
@@ -316,15 +323,14 @@ impl Upstream {
         let mut writer = MessageWriter::new(id, flags, 512);
         // A question always fits: 12 + 255 + 4 octets.
         let _ = writer.question(&question);
-        let cookie = cookies::client_cookie(&self.secret, query.server.ip());
-        let mut had_server_cookie = false;
+        let (server_part, generation) =
+            self.cache.servers.with(query.server, |s| (s.cookie.clone(), s.cookie_generation));
+        let cookie = cookies::client_cookie(&self.secret, query.server.ip(), generation);
+        let had_server_cookie = server_part.is_some();
         if manner.edns {
-            let mut option = cookie.to_vec();
-            if let Some(server_part) = self.cache.servers.with(query.server, |s| s.cookie.clone()) {
-                option.extend_from_slice(&server_part);
-                had_server_cookie = true;
-            }
-            writer.opt(request.config.resolver.edns_buffer_size, 0, 0, &[(cookies::OPTION_CODE, option)]);
+            let option = [&cookie[..], server_part.as_deref().unwrap_or_default()].concat();
+            let options = if manner.cookie { vec![(cookies::OPTION_CODE, option)] } else { Vec::new() };
+            writer.opt(request.config.resolver.edns_buffer_size, 0, 0, &options);
         }
         Outgoing { bytes: writer.finish(), id, question, cookie, had_server_cookie }
     }

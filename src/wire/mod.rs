@@ -27,8 +27,8 @@ pub mod limits {
     pub const POINTERS_PER_NAME: usize = 127;
     /// Pointers that one name we write makes a reader follow; other readers are less patient.
     pub const POINTERS_WRITTEN: usize = 16;
-    /// Label octets copied while names of one message are expanded: about four times 64 KiB.
-    pub const EXPANDED_OCTETS: usize = 256 * 1024;
+    /// Label octets copied while names of one message are expanded: about eight times 64 KiB.
+    pub const EXPANDED_OCTETS: usize = 512 * 1024;
     /// Pointer hops over all names of one message, also of names that come to nothing.
     pub const POINTERS_PER_MESSAGE: usize = 32 * 1024;
     /// Records read from one message; a 64 KiB message holds at most 5,957 of 11 octets.

@@ -82,7 +82,8 @@ pub enum ReadError {
     Name,
     /// More than one question (RFC 9619).
     Questions,
-    /// More than one OPT, or one whose owner is not the root (RFC 6891 §6.1.1).
+    /// More than one OPT, one elsewhere than at the root in the additional section (RFC 6891
+    /// §6.1.1), or one whose RDATA is not a sequence of options (RFC 6891 §6.1.2).
     Edns,
     /// Over [`limits::RECORDS`].
     TooManyRecords,
@@ -113,8 +114,8 @@ pub struct Edns {
     pub version: u8,
     /// DNSSEC OK (RFC 3225).
     pub dnssec_ok: bool,
-    /// Code and octets of each option, at most [`limits::OPTIONS`]; what follows a broken one is
-    /// left out.
+    /// Code and octets of each option, the first [`limits::OPTIONS`]. Octets that are no option
+    /// make the message [`ReadError::Edns`] (RFC 6891 §7: FORMERR).
     pub options: Vec<(u16, Vec<u8>)>,
 }
 
@@ -153,10 +154,17 @@ struct Work {
 }
 
 impl Work {
-    fn spend(&self, pointers: usize, octets: usize) -> Option<()> {
-        self.pointers.set(self.pointers.get().checked_sub(pointers)?);
-        self.octets.set(self.octets.get().checked_sub(octets)?);
-        Some(())
+    /// Takes from both; `false` when one does not suffice, after which nothing is left.
+    fn spend(&self, pointers: usize, octets: usize) -> bool {
+        let left = (self.pointers.get().checked_sub(pointers), self.octets.get().checked_sub(octets));
+        let (pointers, octets) = if let (Some(p), Some(o)) = left { (p, o) } else { (0, 0) };
+        self.pointers.set(pointers);
+        self.octets.set(octets);
+        left.0.is_some() && left.1.is_some()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.octets.get() == 0
     }
 }
 
@@ -253,6 +261,9 @@ impl<'a> Message<'a> {
             options.push((u16::from_be_bytes([head[0], head[1]]), value.to_vec()));
             rest = &tail[n..];
         }
+        if !rest.is_empty() && options.len() < limits::OPTIONS {
+            return Err(ReadError::Edns);
+        }
         self.edns = Some(Edns {
             udp_size: r.class.0,
             extended_rcode: (r.ttl >> 24) as u8,
@@ -291,6 +302,11 @@ impl<'a> Message<'a> {
         u16::from(upper) << 4 | u16::from(self.header.rcode())
     }
 
+    /// Are the work caps used up, so that what was read may be incomplete?
+    pub fn is_exhausted(&self) -> bool {
+        self.work.is_spent()
+    }
+
     /// Octets of the packet.
     pub fn octets(&self) -> usize {
         self.bytes.len()
@@ -312,32 +328,45 @@ impl<'a> Message<'a> {
     }
 
     /// Expands the name at `at` into `wire`; its length. Pointers must lead backwards, so that no
-    /// chain of them can loop.
-    fn expand(&self, mut at: usize, wire: &mut [u8; MAX_NAME]) -> Option<usize> {
-        let (mut len, mut hops, mut floor) = (0usize, 0usize, at);
-        loop {
-            let n = usize::from(*self.bytes.get(at)?);
-            if n & 0xc0 == 0xc0 {
-                let target = (n & 0x3f) << 8 | usize::from(*self.bytes.get(at + 1)?);
-                hops += 1;
-                self.work.spend(1, 0)?;
-                if target >= floor || hops > limits::POINTERS_PER_NAME {
+    /// chain of them can loop, and to a name (RFC 1035 §4.1.4), of which the header has none.
+    fn expand(&self, at: usize, wire: &mut [u8; MAX_NAME]) -> Option<usize> {
+        if self.work.is_spent() {
+            return None;
+        }
+        let (mut len, mut hops) = (0, 0);
+        let found = self.follow(at, wire, &mut len, &mut hops);
+        // A name that turns out to be none costs as much as one that is, and counts as much.
+        (self.work.spend(hops, len) && found).then_some(len)
+    }
+
+    /// Copies labels from `at` on, counting octets and pointers; is there a name?
+    fn follow(&self, at: usize, wire: &mut [u8; MAX_NAME], len: &mut usize, hops: &mut usize) -> bool {
+        let mut step = || -> Option<()> {
+            let (mut at, mut floor) = (at, at);
+            loop {
+                let n = usize::from(*self.bytes.get(at)?);
+                if n & 0xc0 == 0xc0 {
+                    let target = (n & 0x3f) << 8 | usize::from(*self.bytes.get(at + 1)?);
+                    *hops += 1;
+                    let in_header = target < Header::OCTETS;
+                    if target >= floor || in_header || *hops > limits::POINTERS_PER_NAME {
+                        return None;
+                    }
+                    (at, floor) = (target, target);
+                } else if n > MAX_LABEL {
                     return None;
-                }
-                (at, floor) = (target, target);
-            } else if n > MAX_LABEL {
-                return None;
-            } else {
-                let label = self.bytes.get(at..=at + n)?;
-                wire.get_mut(len..=len + n)?.copy_from_slice(label);
-                len += n + 1;
-                at += n + 1;
-                if n == 0 {
-                    self.work.spend(0, len)?;
-                    return Some(len);
+                } else {
+                    let label = self.bytes.get(at..=at + n)?;
+                    wire.get_mut(*len..=*len + n)?.copy_from_slice(label);
+                    *len += n + 1;
+                    at += n + 1;
+                    if n == 0 {
+                        return Some(());
+                    }
                 }
             }
-        }
+        };
+        step().is_some()
     }
 }
 
@@ -377,6 +406,13 @@ impl<'m> Record<'m> {
 
     /// Is `name` the owner? Allocates nothing.
     pub fn is_owned_by(&self, name: &Name) -> bool {
+        const TO_QUESTION: [u8; 2] = [0xc0, Header::OCTETS as u8];
+        let owner = self.message.bytes.get(self.index.owner_at..self.index.owner_at + 2);
+        if owner == Some(&TO_QUESTION)
+            && let Some(question) = &self.message.question
+        {
+            return question.name == *name;
+        }
         let mut wire = [0u8; MAX_NAME];
         match self.message.expand(self.index.owner_at, &mut wire) {
             Some(n) => wire.get(..n).is_some_and(|w| w.eq_ignore_ascii_case(name.as_wire())),

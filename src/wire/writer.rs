@@ -85,9 +85,8 @@ impl MessageWriter {
                 Ok(())
             }
             _ => {
-                // Compression targets behind the mark stay in the table: a match is always checked
-                // against the octets that are there.
                 self.buf.truncate(mark);
+                self.targets.forget_from(mark);
                 Err(Full)
             }
         }
@@ -203,6 +202,16 @@ struct Targets {
 impl Targets {
     fn new() -> Targets {
         Targets { slots: [0; limits::COMPRESSION_TARGETS], used: 0 }
+    }
+
+    /// Forgets names that stood at or behind `mark`. What comes to stand there may look the same for
+    /// as long as an RDLENGTH is not filled in. A probe may now stop early and miss a target, which
+    /// costs some octets and nothing else.
+    fn forget_from(&mut self, mark: usize) {
+        for slot in self.slots.iter_mut().filter(|slot| usize::from(**slot) >= mark.max(1)) {
+            *slot = 0;
+            self.used -= 1;
+        }
     }
 
     /// Where `suffix` already stands, or remembers that it will stand at the end of `buf`.

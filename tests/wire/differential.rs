@@ -154,10 +154,11 @@ proptest! {
     fn presentation_of_names_agrees_with_hickory(name in name()) {
         prop_assert_eq!(&n(&name.to_string()), &name);
         prop_assert!(n(&name.to_string()).eq_case(&name));
-        // hickory-proto reads \DDD as octal, against RFC 1035 §5.1; compare what needs no escape.
+        // hickory-proto reads \DDD as octal, against RFC 1035 §5.1, and refuses some characters that
+        // are plain text to us; compare what both take as it stands.
         let text = name.to_string();
-        if !text.contains('\\') {
-            prop_assert_eq!(from_hickory_name(&HickoryName::from_ascii(text).unwrap()), name);
+        if let (false, Ok(theirs)) = (text.contains('\\'), HickoryName::from_ascii(&text)) {
+            prop_assert_eq!(from_hickory_name(&theirs), name);
         }
     }
 }
