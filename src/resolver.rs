@@ -306,12 +306,13 @@ impl Resolver {
             let records: Vec<(u16, Name)> = sets.iter().flat_map(|held| svcb_targets(&held.set)).collect();
             let aliases: Vec<&Name> = records.iter().filter(|(p, _)| *p == 0).map(|(_, n)| n).collect();
             if aliases.is_empty() {
+                // Apart from `seen`: a ServiceMode target may well be the name AliasMode led to.
+                let mut looked_up: Vec<&Name> = Vec::new();
                 for (_, target) in &records {
-                    if seen.contains(target) {
-                        continue;
+                    if !looked_up.contains(&target) {
+                        found.extend(self.addresses(request, target).await);
+                        looked_up.push(target);
                     }
-                    found.extend(self.addresses(request, target).await);
-                    seen.push(target.clone());
                 }
                 break;
             }
