@@ -7,6 +7,7 @@
 //!
 //! Shown by: `tests/scenarios/dnssec_*`.
 
+pub mod anchors;
 pub mod crypto;
 pub mod keys;
 #[cfg(test)]
