@@ -7,6 +7,11 @@
 //!
 //! Shown by: `tests/scenarios/dnssec_*`.
 
+mod bitmap;
+pub mod denial;
+mod nsec;
+mod nsec3;
+
 use std::fmt;
 
 use crate::failure::Ede;
