@@ -115,15 +115,7 @@ impl<'a> Proofs<'a> {
     /// Is it proven that nothing closer to `qname` exists than the parent of `wildcard_owner`, the
     /// wildcard from which the answer's signature says it was made (RFC 4035 §5.3.4, RFC 5155 §8.8)?
     pub fn wildcard_answer(&self, qname: &Name, wildcard_owner: &Name, budget: &Budget) -> Proof {
-        let Some(encloser) = wildcard_owner.parent().filter(|e| {
-            wildcard_owner.is_wildcard() && qname.is_below(e) && e.is_at_or_below(&self.nsec.zone)
-        }) else {
-            return Proof::No(Reason::DenialMissing);
-        };
-        let next_closer = qname.suffix(encloser.label_count() + 1);
-        let by_nsec = || self.nsec.wildcard_answer(&next_closer).map(|()| Extent::Whole);
-        let pay = |iterations| budget.hash_nsec3(iterations);
-        self.judge(&pay, by_nsec, |hashes| self.nsec3.covered(&next_closer, hashes)).into()
+        self.wildcard_paid(qname, wildcard_owner, &|iterations| budget.hash_nsec3(iterations))
     }
 
     /// What these records, come as the denial of DS, say of a zone cut at `cut`
@@ -157,6 +149,22 @@ impl<'a> Proofs<'a> {
         }
         let by_nsec = || self.nsec.nodata(qname, qtype).map(|()| Extent::Whole);
         self.judge(pay, by_nsec, |hashes| self.nsec3.nodata(qname, qtype, hashes)).into()
+    }
+
+    pub(super) fn wildcard_paid(
+        &self,
+        qname: &Name,
+        wildcard_owner: &Name,
+        pay: &dyn Fn(u16) -> bool,
+    ) -> Proof {
+        let Some(encloser) = wildcard_owner.parent().filter(|e| {
+            wildcard_owner.is_wildcard() && qname.is_below(e) && e.is_at_or_below(&self.nsec.zone)
+        }) else {
+            return Proof::No(Reason::DenialMissing);
+        };
+        let next_closer = qname.suffix(encloser.label_count() + 1);
+        let by_nsec = || self.nsec.wildcard_answer(&next_closer).map(|()| Extent::Whole);
+        self.judge(pay, by_nsec, |hashes| self.nsec3.covered(&next_closer, hashes)).into()
     }
 
     /// By NSEC if that proves it, else by NSEC3 if there is any.
@@ -278,4 +286,4 @@ impl<'a> Hashed<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

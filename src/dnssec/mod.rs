@@ -7,6 +7,7 @@
 //!
 //! Shown by: `tests/scenarios/dnssec_*`.
 
+pub mod aggressive;
 mod bitmap;
 pub mod denial;
 mod nsec;

@@ -12,11 +12,11 @@ const BOGUS: Proof = Proof::No(Reason::DenialMissing);
 const LIE: Proof = Proof::No(Reason::DenialContradicts);
 const COSTLY: Proof = Proof::No(Reason::TooMuchWork);
 
-fn n(text: &str) -> Name {
+pub(in crate::dnssec) fn n(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-fn t(text: &str) -> RrType {
+pub(in crate::dnssec) fn t(text: &str) -> RrType {
     text.parse().unwrap()
 }
 
@@ -29,7 +29,7 @@ fn budget() -> Budget {
 }
 
 /// `owner next types…`, one NSEC per line.
-fn nsec(lines: &str) -> Vec<RrSet> {
+pub(in crate::dnssec) fn nsec(lines: &str) -> Vec<RrSet> {
     let line = |line: &str| {
         let (owner, rest) = line.trim().split_once(' ').unwrap();
         let (next, bits) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -52,7 +52,12 @@ fn nsec3_rdata(flags: u8, params: Params<'_>, next: &Hash, bits: &[u8]) -> Vec<u
 
 /// An NSEC3 chain of a zone: every name with its types; names that start with `-` are left out of
 /// the chain, as insecure delegations are under opt-out.
-fn nsec3_zone(zone: &str, names: &[(&str, &str)], params: Params<'_>, opt_out: bool) -> Vec<RrSet> {
+pub(in crate::dnssec) fn nsec3_zone(
+    zone: &str,
+    names: &[(&str, &str)],
+    params: Params<'_>,
+    opt_out: bool,
+) -> Vec<RrSet> {
     let listed = names.iter().filter(|(name, _)| !name.starts_with('-'));
     let mut hashes: Vec<(Hash, &str)> =
         listed.map(|(name, bits)| (hash(&n(name), params).unwrap(), *bits)).collect();
@@ -67,7 +72,7 @@ fn nsec3_zone(zone: &str, names: &[(&str, &str)], params: Params<'_>, opt_out: b
 }
 
 /// RFC 4035 Appendix A.
-const RFC4035: &str = "
+pub(in crate::dnssec) const RFC4035: &str = "
     example. a.example. NS SOA MX RRSIG NSEC DNSKEY
     a.example. ai.example. NS DS RRSIG NSEC
     ai.example. b.example. A HINFO AAAA RRSIG NSEC
@@ -394,7 +399,7 @@ fn rfc_5155_b_6_ds_of_the_child_itself() {
 }
 
 /// A zone of its own, without opt-out, without iterations.
-const NAMES: [(&str, &str); 8] = [
+pub(in crate::dnssec) const NAMES: [(&str, &str); 8] = [
     ("example.", "NS SOA RRSIG DNSKEY NSEC3PARAM"),
     ("host.example.", "A RRSIG"),
     ("ent.example.", ""),
@@ -404,7 +409,7 @@ const NAMES: [(&str, &str); 8] = [
     ("moved.example.", "DNAME RRSIG"),
     ("*.wild.example.", "CNAME RRSIG"),
 ];
-const PLAIN: Params<'static> = Params { iterations: 0, salt: &[] };
+pub(in crate::dnssec) const PLAIN: Params<'static> = Params { iterations: 0, salt: &[] };
 
 #[test]
 fn nsec3_without_opt_out_proves_wholly() {
@@ -521,7 +526,7 @@ fn only_so_many_records_are_looked_at() {
 }
 
 /// Names of a small zone, so that owners, enclosers and questions often meet.
-fn small_name() -> impl Strategy<Value = Name> {
+pub(in crate::dnssec) fn small_name() -> impl Strategy<Value = Name> {
     prop::collection::vec(prop::sample::select(vec!["*", "a", "b", "c"]), 0..4)
         .prop_map(|labels| n(&format!("{}z.", labels.iter().map(|l| format!("{l}.")).collect::<String>())))
 }
