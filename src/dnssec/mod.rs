@@ -7,9 +7,14 @@
 //!
 //! Shown by: `tests/scenarios/dnssec_*`.
 
+pub mod aggressive;
 pub mod anchors;
+mod bitmap;
 pub mod crypto;
+pub mod denial;
 pub mod keys;
+mod nsec;
+mod nsec3;
 #[cfg(test)]
 mod vectors;
 pub mod verify;
