@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::dnssec::Security;
 use crate::failure::Failure;
 use crate::rrset::{Question, RrType};
 use crate::wire::Name;
@@ -53,6 +54,8 @@ pub enum Event {
     Dropped { owner: Name, rtype: RrType, why: Dropped },
     /// An RRset entered the cache.
     Stored { owner: Name, rtype: RrType, ttl: u32 },
+    /// A verdict was found.
+    Judged { question: Question, security: Security },
     /// An alias was followed.
     AliasFollowed { owner: Name, target: Name, dname: Option<Name>, ttl: u32, from_cache: bool },
     /// Something odd about the data that operators should know.

@@ -12,6 +12,7 @@ pub mod cuts;
 pub mod failures;
 pub mod rrsets;
 pub mod servers;
+pub mod trust;
 
 use crate::config;
 
@@ -28,6 +29,8 @@ pub struct Cache {
     pub servers: servers::Servers,
     /// Failed resolutions (RFC 9520).
     pub failures: failures::Failures,
+    /// Keys of zones, proven.
+    pub trust: trust::Trusts,
 }
 
 impl Cache {
@@ -35,10 +38,11 @@ impl Cache {
     pub fn new(settings: &config::Cache) -> Cache {
         let percent = |n: u64| settings.max_memory / 100 * n;
         Cache {
-            rrsets: rrsets::RrSets::new(percent(82), settings),
+            rrsets: rrsets::RrSets::new(percent(78), settings),
             cuts: cuts::Cuts::new(percent(10)),
             servers: servers::Servers::new(percent(4)),
             failures: failures::Failures::new(percent(4)),
+            trust: trust::Trusts::new(percent(4)),
         }
     }
 }

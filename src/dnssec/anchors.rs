@@ -91,6 +91,15 @@ impl TrustAnchors {
         self.zones.iter().map(|(zone, anchors)| (zone, anchors.as_slice()))
     }
 
+    /// Tags of the keys that the root is trusted by (RFC 8509).
+    pub fn root_tags(&self) -> Vec<u16> {
+        let tag = |anchor: &Anchor| match anchor {
+            Anchor::Ds(ds) => ds.tag,
+            Anchor::Dnskey(key) => key.tag,
+        };
+        self.at(&Name::root()).unwrap_or_default().iter().map(tag).collect()
+    }
+
     fn closest_positive(&self, name: &Name) -> Option<(&Name, &[Anchor])> {
         self.iter().find(|(zone, _)| name.is_at_or_below(zone))
     }

@@ -15,15 +15,12 @@ pub mod denial;
 pub mod keys;
 mod nsec;
 mod nsec3;
+pub mod sentinel;
 #[cfg(test)]
 mod vectors;
 pub mod verify;
 
 use std::fmt;
-
-use crate::failure::Ede;
-use crate::rrset::RrType;
-use crate::wire::Name;
 
 /// What is known of an RRset's or a denial's authenticity (RFC 4035 §4.3).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -37,6 +34,32 @@ pub enum Security {
     Secure,
     /// Should be signed, and is not, or wrongly.
     Bogus(Reason),
+}
+
+/// What a zone's keys are worth.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// These keys sign for the zone.
+    Secure(std::sync::Arc<keys::ZoneKeys>),
+    /// Proven to have no chain of trust.
+    Insecure,
+    /// Proven to be no zone of its own: the zone above is responsible.
+    NoCut,
+    /// Its chain of trust is broken.
+    Bogus(Reason),
+}
+
+impl Trust {
+    /// Octets it takes, about.
+    pub fn octets(&self) -> u32 {
+        match self {
+            Trust::Secure(keys) => {
+                let each = |key: &keys::Key| key.public.len() + key.rdata.len() + 80;
+                64 + keys.keys.iter().map(each).sum::<usize>() as u32
+            }
+            _ => 64,
+        }
+    }
 }
 
 /// Why something is bogus; each has its Extended DNS Error (RFC 8914 §4).
@@ -90,11 +113,6 @@ impl Reason {
             Reason::UnsupportedAlgorithm => 1,
             Reason::UnsupportedDigest => 2,
         }
-    }
-
-    /// The Extended DNS Error for the RRset that is bogus.
-    pub fn ede(self, owner: &Name, rtype: RrType) -> Ede {
-        Ede::new(self.ede_code(), format!("{owner} {rtype} is bogus: {self}"))
     }
 }
 

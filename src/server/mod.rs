@@ -116,6 +116,7 @@ impl Service {
             self.resolver.cache().rrsets.clear();
             self.resolver.cache().failures.clear();
         }
+        self.resolver.reload(&config);
         self.settings.store(Arc::new(Settings::new(config, self.local_names)));
     }
 
@@ -228,7 +229,10 @@ impl Service {
         if let Some(local) = settings.local.answer(&question) {
             return respond::build(&local_answer(&question, local), &asker);
         }
-        let request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
+        let mut request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
+        if asker.flags & Header::CD != 0 {
+            request = request.unchecked();
+        }
         // One spelling inside: what is cached and explained does not depend on who asked first.
         let asked = Question { name: question.name.to_lowercase(), ..question.clone() };
         let answer = self.resolver.answer(&Arc::new(request), &asked).await;
