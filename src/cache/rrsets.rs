@@ -136,6 +136,12 @@ pub struct Denial {
 }
 
 impl Denial {
+    /// Deduced from what is proven (RFC 8198), good for so many seconds.
+    pub fn deduced(soa: RrSet, left: u32, proof: Proof) -> Denial {
+        let soa = Held { security: Security::Secure, ..Held::fresh(left, soa, Proof::default()) };
+        Denial { soa: Some(soa), proof, security: Security::Secure }
+    }
+
     /// Without anything that shows it.
     pub fn bare() -> Denial {
         Denial { soa: None, proof: Proof::default(), security: Security::Unchecked }
@@ -391,6 +397,12 @@ impl RrSets {
             Reply::NxDomain { soa, proof } => (Hop::NxDomain(denial(soa, proof)), Rank::AuthAnswer),
             Reply::Referral(_) | Reply::Unusable(_) => return None,
         })
+    }
+
+    /// An RRset made from a proven wildcard.
+    pub fn hop_expanded(&self, set: RrSet, proof: Proof) -> Hop {
+        let held = Held { security: Security::Secure, ..Held::fresh(set.ttl, set, proof) };
+        if held.set.rtype == RrType::CNAME { Hop::Alias(Alias::Cname(held)) } else { Hop::Data(vec![held]) }
     }
 
     /// An RRset by itself, as [`RrSets::hop_of`] would hold it.

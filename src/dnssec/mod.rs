@@ -71,7 +71,7 @@ pub enum Reason {
     SignatureExpired,
     /// Every signature's time is yet to come (EDE 8).
     SignatureNotYetValid,
-    /// A signature's inception is after its expiration (EDE 6; RFC 8914 has EDE 25 "Signature Expired before Valid").
+    /// A signature's inception is after its expiration (EDE 25).
     SignatureExpiredBeforeValid,
     /// No signature fits key and data (EDE 6).
     SignatureInvalid,

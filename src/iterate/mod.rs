@@ -143,6 +143,7 @@ impl Walker {
         if anchors != **self.anchors.load() {
             self.anchors.store(Arc::new(anchors));
             self.cache.trust.clear();
+            self.cache.aggressive.clear();
             self.cache.rrsets.clear();
             self.cache.failures.clear();
         }
@@ -256,6 +257,12 @@ impl Walker {
                 let hop = self.cache.rrsets.settle(&request.own, question, hop, rank, &judged, now);
                 return Ok(Found::Hop(hop));
             }
+        }
+        if usage == Usage::Proven
+            && !scope.refresh
+            && let Some(hop) = self.deduced(request, question)
+        {
+            return Ok(Found::Hop(hop));
         }
         let mut bogus = None;
         for _ in 0..BOGUS_TRIES {

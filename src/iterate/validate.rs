@@ -136,7 +136,14 @@ impl Walker {
         let (sets, _) = self.verified_sets(case, proof, keys);
         let proofs = Proofs::new(&keys.zone, &sets);
         match proofs.wildcard_answer(&set.owner, wildcard, &case.request.budget) {
-            denial::Proof::Proven => Judged::secure_by_proof(verified.expires_in),
+            denial::Proof::Proven => {
+                let now = self.world.clock.now();
+                let until = now + Duration::from_secs(u64::from(verified.expires_in.min(set.ttl)));
+                let aggressive = &self.cache.aggressive;
+                aggressive.add_wildcard(&keys.zone, set, wildcard, until, now);
+                self.remember_ranges(&keys.zone, &sets, None);
+                Judged::secure_by_proof(verified.expires_in)
+            }
             denial::Proof::OptOut | denial::Proof::Insecure => Judged::INSECURE,
             denial::Proof::No(reason) => Judged::bogus(reason),
         }
@@ -198,10 +205,43 @@ impl Walker {
         let proven =
             if nxdomain { proofs.nxdomain(name, budget) } else { proofs.nodata(name, *rtype, budget) };
         match proven {
-            denial::Proof::Proven => Judged::secure_by_proof(life),
+            denial::Proof::Proven => {
+                let soa = soa.map(|soa| RrSet { ttl: soa.ttl.min(life), ..soa.clone() });
+                self.remember_ranges(&keys.zone, &sets, soa.as_ref());
+                Judged::secure_by_proof(life)
+            }
             denial::Proof::OptOut | denial::Proof::Insecure => Judged { life, ..Judged::INSECURE },
             denial::Proof::No(reason) => Judged::bogus(wrong.unwrap_or(reason)),
         }
+    }
+
+    /// Keeps proven NSEC and NSEC3 sets for other names (RFC 8198).
+    fn remember_ranges(&self, zone: &Name, sets: &[RrSet], soa: Option<&RrSet>) {
+        let now = self.world.clock.now();
+        for set in sets {
+            let until = now + Duration::from_secs(u64::from(set.ttl));
+            self.cache.aggressive.add(zone, set, soa, until, now);
+        }
+    }
+
+    /// What follows from denials and wildcards that are proven already. Not for names that the
+    /// operator has rules for.
+    pub(super) fn deduced(&self, request: &Request, question: &Question) -> Option<Hop> {
+        let Question { name, rtype, .. } = question;
+        let routed = request.config.routes.iter().any(|route| name.is_at_or_below(&route.zone));
+        if self.cache.aggressive.octets() == 0 || routed || self.anchors.load().closest(name).is_none() {
+            return None;
+        }
+        let now = self.world.clock.now();
+        let rrsets = &self.cache.rrsets;
+        if let Some(denied) = self.cache.aggressive.deny(name, *rtype, now) {
+            let proof: Proof = denied.proofs.into();
+            let denial = Denial::deduced(denied.soa, denied.ttl_left, proof);
+            return Some(if denied.nxdomain { Hop::NxDomain(denial) } else { Hop::NoData(denial) });
+        }
+        let expanded = self.cache.aggressive.wildcard(name, *rtype, now)?;
+        let set = RrSet { ttl: expanded.ttl_left, ..expanded.set };
+        Some(rrsets.hop_expanded(set, expanded.proofs.into()))
     }
 
     /// Without a signature: insecure where the zone is proven to be, bogus elsewhere.

@@ -462,8 +462,8 @@ fn iterations_make_insecure_or_are_not_computed() {
 fn cve_2023_50868_many_labels_are_too_much_work() {
     let qname = n(&format!("{}example.", "a.".repeat(123)));
     assert_eq!(qname.label_count(), 124);
-    // 15 iterations are the most that count as one unit of work.
-    for iterations in [15, 50, 150] {
+    // At 50 a question pays four units for each hash, and has 512.
+    for iterations in [50, 150] {
         let params = Params { iterations, salt: &[9; 255] };
         let sets = nsec3_zone("example.", &NAMES, params, false);
         let (spent, started) = (budget(), std::time::Instant::now());
