@@ -9,6 +9,7 @@
 
 pub mod anchors;
 pub mod crypto;
+mod key;
 pub mod keys;
 #[cfg(test)]
 mod vectors;
