@@ -12,6 +12,7 @@ pub mod anchors;
 mod bitmap;
 pub mod crypto;
 pub mod denial;
+mod key;
 pub mod keys;
 mod nsec;
 mod nsec3;
