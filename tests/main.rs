@@ -3,6 +3,7 @@
 
 mod config;
 mod lab;
+mod layers;
 mod scenario;
 mod sockets;
 mod wire;
