@@ -32,18 +32,30 @@ fn every_module_has_its_row() {
     assert!(gone.is_empty(), "docs/architecture.md, \"Layers\", names what src does not have: {gone:?}");
 }
 
+/// Rooms whose files still know each other both ways. dnssec: `keys` calls `verify` for the set of
+/// keys itself, and `verify` takes the types of `keys`.
+const ROOMS_WITH_CYCLES: [&str; 1] = ["dnssec"];
+
 /// A file and its children may use each other; its children among themselves only one way.
 #[test]
 fn files_of_a_room_form_no_cycle() {
-    let mut uses: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+    let mut rooms: BTreeMap<String, BTreeMap<Module, BTreeSet<Module>>> = BTreeMap::new();
     for arrow in House::read().arrows() {
         let related = arrow.from.starts_with(&arrow.to) || arrow.to.starts_with(&arrow.from);
         if !related && arrow.from.first() == arrow.to.first() {
+            let uses = rooms.entry(arrow.from[0].clone()).or_default();
             uses.entry(arrow.from).or_default().insert(arrow.to);
         }
     }
-    let cycle = find_cycle(&uses).map(|modules| modules.iter().map(|m| m.join("::")).collect::<Vec<_>>());
-    assert!(cycle.is_none(), "a cycle: {}", cycle.unwrap_or_default().join(" -> "));
+    for (room, uses) in rooms {
+        let names: Vec<String> =
+            find_cycle(&uses).unwrap_or_default().iter().map(|module| module.join("::")).collect();
+        if ROOMS_WITH_CYCLES.contains(&room.as_str()) {
+            assert!(!names.is_empty(), "{room} has no cycle any more: take it from ROOMS_WITH_CYCLES");
+        } else {
+            assert!(names.is_empty(), "a cycle: {}", names.join(" -> "));
+        }
+    }
 }
 
 #[test]
@@ -151,7 +163,7 @@ struct House {
 }
 
 impl House {
-    /// All of `src` but `lib.rs`, which names every module, and files of unit tests.
+    /// All of `src` but `lib.rs`, which names every module, and what only tests have.
     fn read() -> House {
         let mut modules = BTreeMap::new();
         let mut folders = vec![project("src")];
@@ -174,6 +186,9 @@ impl House {
                 }
             }
         }
+        let for_tests: Vec<Module> =
+            modules.iter().flat_map(|(m, (_, text))| only_for_tests(m, text)).collect();
+        modules.retain(|module, _| !for_tests.iter().any(|gone| module.starts_with(gone)));
         House { modules }
     }
 
@@ -209,6 +224,14 @@ impl House {
             .find(|origin| self.modules.contains_key(origin));
         origin.unwrap_or(module)
     }
+}
+
+/// The children that `module` declares for tests alone.
+fn only_for_tests(module: &Module, text: &str) -> Vec<Module> {
+    let declared = text.split("#[cfg(test)]\nmod ").skip(1).filter_map(|rest| rest.split_once(';'));
+    let names =
+        declared.map(|(name, _)| name).filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    names.map(|name| [module.clone(), path(name)].concat()).collect()
 }
 
 /// The text without comments, strings and unit tests; lines stay where they are.
