@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 mod config;
+mod docs;
 mod lab;
+mod layers;
 mod scenario;
 mod sockets;
 mod wire;

@@ -11,6 +11,7 @@
 pub mod cookies;
 pub mod descriptors;
 pub mod sockets;
+mod sources;
 pub mod tcp;
 pub mod udp;
 
