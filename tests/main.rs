@@ -3,6 +3,7 @@
 
 mod config;
 mod lab;
+mod persist;
 mod scenario;
 mod sockets;
 mod wire;
