@@ -196,7 +196,7 @@ impl CacheFile {
         let mut begin = Vec::new();
         let read = file.take(HEAD as u64).read_to_end(&mut begin);
         read.map_err(|reason| LoadError::Io(self.path.clone(), reason))?;
-        let ours = begin.is_empty() || Head::read(&begin).is_some();
+        let ours = begin.is_empty() || looks_like_ours(&begin);
         ours.then_some(()).ok_or_else(|| LoadError::Foreign(self.path.clone()))
     }
 
@@ -216,28 +216,23 @@ impl CacheFile {
         let mut from = from.take(self.max_octets);
         let mut page = Vec::with_capacity(PAGE);
         let mut reading = Reading { cache, at, loaded: Loaded::default(), seen: 0, end: None };
-        let (mut ours, mut blank) = (false, true);
+        let mut ours = None;
         loop {
             page.clear();
             from.by_ref().take(PAGE as u64).read_to_end(&mut page)?;
             if page.is_empty() {
                 break;
             }
-            blank &= page.iter().all(|octet| *octet == 0); // as a crash may leave it
-            match Head::read(&page) {
-                Some(Head::Ours { settings, .. }) if settings != self.settings => {
-                    ours = true;
-                    reading.loaded.others += 1;
-                }
+            let head = Head::read(&page);
+            // Only at the very beginning may damage explain what is there.
+            ours = Some(ours.map_or_else(|| looks_like_ours(&page), |ours| ours || head.is_some()));
+            match head {
+                Some(Head::Ours { settings, .. }) if settings != self.settings => reading.loaded.others += 1,
                 Some(Head::Ours { wall, nonce, .. }) => {
-                    ours = true;
                     let gap = at.wall.saturating_sub(wall);
                     reading.records(&page, &nonce, Duration::from_secs(gap).saturating_add(ROUNDED_UP));
                 }
-                Some(Head::OtherVersion) => {
-                    ours = true;
-                    reading.loaded.others += 1;
-                }
+                Some(Head::OtherVersion) => reading.loaded.others += 1,
                 None => reading.loaded.damaged += 1,
             }
         }
@@ -245,7 +240,7 @@ impl CacheFile {
         if loaded.others == 0 && reading.end != Some(reading.seen) && loaded.damaged == 0 {
             loaded.damaged = 1; // something is missing between whole records, or at the end
         }
-        Ok((ours || blank).then_some(loaded))
+        Ok(ours.unwrap_or(true).then_some(loaded)) // an empty file is nobody's
     }
 
     /// Writes what `cache` holds, beside the file, which it then replaces. `nonce` is random.
@@ -364,6 +359,14 @@ impl Head {
         let (wall, settings) = (u64::from_be_bytes(*wall), u64::from_be_bytes(*settings));
         whole.then_some(Head::Ours { wall, settings, nonce: *nonce })
     }
+}
+
+/// Was this the beginning of a page of ours, before it was damaged? Zeros are what a crash leaves.
+fn looks_like_ours(page: &[u8]) -> bool {
+    const MISREAD: usize = 2;
+    let begin = page.get(..HEAD.min(page.len())).unwrap_or_default();
+    let alike = begin.iter().zip(&MAGIC).filter(|(is, was)| is == was).count();
+    begin.iter().all(|octet| *octet == 0) || alike + MISREAD >= MAGIC.len() || alike == begin.len()
 }
 
 /// Fills pages with records.
