@@ -108,6 +108,8 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         if saved.is_err() {
             tracing::warn!("the cache could not be saved in time: cache.file stays as it was saved before");
         }
+        // Taking a large cache apart, entry by entry, would take longer than all the rest.
+        std::mem::forget(Arc::clone(service.resolver().cache()));
         ended
     })
 }
@@ -318,8 +320,9 @@ fn work(
         };
         let mut serving = pin!(worker::serve(listeners, respond, connections, stop));
         tokio::select! {
-            ended = &mut serving => return ended,
+            biased; // told to stop before it began, serving ends at once and must not leave either
             () = told.requested() => {}
+            ended = &mut serving => return ended,
         }
         // A resolution that another worker's client waits for may live here: none leaves first.
         let finished = timeout(GRACE, async {
