@@ -60,6 +60,8 @@ pub enum Limit {
     Time,
     /// Nested look-ups of name server addresses.
     Depth,
+    /// Sockets of this machine.
+    Sockets,
 }
 
 /// What the servers of a zone did, counted.
@@ -159,6 +161,7 @@ impl Failure {
             }
             Failure::Limit { limit: Limit::Time, at } => format!("time limit reached at {at}"),
             Failure::Limit { limit: Limit::Depth, at } => format!("delegation depth limit reached at {at}"),
+            Failure::Limit { limit: Limit::Sockets, at } => format!("no socket was free for {at}"),
             Failure::NoServer { owner, rtype, zone, tally } => {
                 format!("no server of {zone} answered {owner} {rtype}: {}", tally.words())
             }
@@ -179,6 +182,11 @@ impl Failure {
             Failure::NoServer { .. } | Failure::NoAddress { .. } => Ede::NO_REACHABLE_AUTHORITY,
         };
         Ede::new(code, self.sentence())
+    }
+
+    /// Is it this machine's own trouble, which may be over in a moment?
+    pub fn is_momentary(&self) -> bool {
+        matches!(self, Failure::Limit { limit: Limit::Sockets, .. })
     }
 
     /// Did this come from the budget of one question, so that another question may fare better?

@@ -27,6 +27,8 @@ use crate::world::World;
 
 /// A client that could have a stale answer waits no longer for a fresh one (RFC 8767 §5: 1.8 s).
 pub const STALE_AFTER: Duration = Duration::from_millis(1_800);
+/// What every expired hop is given even when an earlier one has used up [`STALE_AFTER`].
+pub const STALE_GRACE: Duration = Duration::from_millis(200);
 /// Refreshes ahead of expiry that may run at the same time.
 pub const MAX_PREFETCHES: usize = 256;
 /// A hop is fetched anew when less than one in so many of its seconds is left (as Unbound does).
@@ -196,7 +198,7 @@ impl Resolver {
         let now = self.world.clock.now();
         let bound = ttl.map(|ttl| Duration::from_secs(u64::from(ttl)));
         // What the hop itself has just remembered need not be counted twice.
-        if self.cache.failures.get(&question.name, question.rtype, now).is_none() {
+        if !failure.is_momentary() && self.cache.failures.get(&question.name, question.rtype, now).is_none() {
             self.cache.failures.store(&question.name, question.rtype, &failure, bound, now);
         }
         Answer::failed(question, failure)
@@ -226,7 +228,7 @@ impl Resolver {
         };
         let (me, theirs, wanted) = (Arc::clone(self), Arc::clone(request), asked.clone());
         let mut fetching = Box::pin(async move { me.fetch(&theirs, &wanted, &Scope::hop(id)).await });
-        let patience = (request.arrived + STALE_AFTER).min(request.budget.deadline());
+        let patience = (request.arrived + STALE_AFTER).max(now + STALE_GRACE).min(request.budget.deadline());
         tokio::select! {
             fresh = &mut fetching => Ok(fresh.unwrap_or(stale)),
             () = sleep_until(patience) => {

@@ -7,6 +7,18 @@
 //!
 //! Shown by: `tests/scenarios/dnssec_*`.
 
+pub mod aggressive;
+pub mod anchors;
+mod bitmap;
+pub mod crypto;
+pub mod denial;
+pub mod keys;
+mod nsec;
+mod nsec3;
+#[cfg(test)]
+mod vectors;
+pub mod verify;
+
 use std::fmt;
 
 use crate::failure::Ede;

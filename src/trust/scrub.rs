@@ -143,7 +143,12 @@ fn understand(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Re
     let authoritative = message.header().has(crate::wire::Header::AA);
     let rank = if authoritative { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
     let owned = Owned::collect(message, asked, notes);
-    if let Some(redirection) = owned.redirection(asked, notes) {
+    let redirection = match (&owned.dname, rcode) {
+        // The server has tried and says that the result is too long (R12).
+        (Some(dname), YXDOMAIN) => Some(Redirection::Overlong { dname: dname.clone() }),
+        _ => owned.redirection(asked, notes),
+    };
+    if let Some(redirection) = redirection {
         let volunteered = if asked.unforgeable && authoritative {
             volunteered(message, asked, &redirection)
         } else {

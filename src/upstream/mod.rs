@@ -224,9 +224,13 @@ impl Upstream {
                 self.cache.servers.with(query.server, |s| s.was_silent(now));
                 Attempt::Failed(AskError::Silent)
             }
-            ExchangeError::Io(_) => {
+            ExchangeError::Io(error) if says_something_of_server(&error) => {
                 self.cache.servers.with(query.server, |s| s.was_silent(now));
                 Attempt::Failed(AskError::Unreachable)
+            }
+            ExchangeError::Io(error) => {
+                tracing::warn!("a query could not be sent: {error}");
+                Attempt::Failed(AskError::Limit(Limit::Sockets))
             }
         }
     }
@@ -334,6 +338,26 @@ impl Upstream {
         }
         Outgoing { bytes: writer.finish(), id, question, cookie, had_server_cookie }
     }
+}
+
+/// Is it the server or the way to it that failed, and not this machine?
+fn says_something_of_server(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, InvalidData,
+        NetworkUnreachable, TimedOut, UnexpectedEof,
+    };
+    matches!(
+        error.kind(),
+        BrokenPipe
+            | ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | InvalidData
+            | NetworkUnreachable
+            | TimedOut
+            | UnexpectedEof
+    )
 }
 
 /// A query as sent, and what its reply must repeat.
