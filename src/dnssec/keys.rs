@@ -150,14 +150,6 @@ impl ZoneKeys {
     }
 }
 
-impl ZoneKeys {
-    /// Are these the keys that follow from this DNSKEY set?
-    pub fn are_of(&self, set: &RrSet, policy: &Policy) -> bool {
-        let mut keys = keys_of(set).into_iter().filter(|key| key.verifies(policy));
-        self.keys.iter().all(|own| keys.next().as_ref() == Some(own)) && keys.next().is_none()
-    }
-}
-
 /// The keys of `zone`, once one that `trusted` vouches for has signed all of them (RFC 4035 §5.2).
 ///
 /// `now` is in seconds since 1970. Errors: [`Reason::UnsupportedAlgorithm`] or
