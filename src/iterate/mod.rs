@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::budget::{self, Purpose};
 use crate::cache::Cache;
 use crate::cache::cuts::{Cut, CutKind};
-use crate::cache::rrsets::{Freshness, Hop};
+use crate::cache::rrsets::{Freshness, Held, Hop};
 use crate::chain;
 use crate::config::{Config, RouteKind};
 use crate::failure::{Failure, Limit, Tally};
@@ -330,7 +330,8 @@ impl Walker {
                         self.cache.cuts.closest(&set.owner, now).is_some_and(|c| c.zone.is_below(zone));
                     let known = rrsets.look_up(own, &set.owner, set.rtype, Freshness::Live, now).is_some();
                     if !closer && !known {
-                        rrsets.store_set(own, set, Rank::Volunteered, now);
+                        let held = rrsets.store_set(own, set, Rank::Volunteered, now);
+                        note_stored(request, scope, &held, true);
                     }
                 }
                 Hop::Alias(alias)
@@ -341,11 +342,7 @@ impl Walker {
             Reply::Referral(_) | Reply::Unusable(_) => Hop::NoData { soa: None },
         };
         for held in hop.sets() {
-            request.trace.note(scope.id, || Event::Stored {
-                owner: held.set.owner.clone(),
-                rtype: held.set.rtype,
-                ttl: held.left,
-            });
+            note_stored(request, scope, held, false);
         }
         hop
     }
@@ -394,19 +391,21 @@ impl Walker {
         zone: &Name,
         scope: &Scope,
     ) -> Vec<IpAddr> {
-        let id = request.trace.open();
-        let scope_id = scope.id;
-        let scope = scope.for_server_of(zone, id);
+        let parent = scope.id;
+        let depth = scope.depth + 1;
         let one = |rtype: RrType| {
-            let scope = scope.clone();
+            let id = request.trace.open();
+            let scope = scope.for_server_of(zone, id);
             async move {
                 let question = Question::new(server.clone(), rtype);
                 request.trace.note(id, || Event::Wanted {
                     question: question.clone(),
                     why: Why::ServerAddress,
-                    parent: scope_id,
+                    parent,
                 });
-                match self.look_up(request, &question, &scope, true).await {
+                let found = self.look_up(request, &question, &scope, true).await;
+                let glue = matches!(found, Ok(Found::Glue(_)));
+                let addresses = match found {
                     Ok(Found::Glue(addresses)) => addresses,
                     Ok(Found::Hop(Hop::Data(sets))) => {
                         sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect()
@@ -420,11 +419,13 @@ impl Walker {
                         Vec::new()
                     }
                     Ok(Found::Hop(_)) | Err(_) => Vec::new(),
-                }
+                };
+                request.trace.note(id, || Event::Reached { addresses: addresses.clone(), glue });
+                addresses
             }
         };
         let mut found = match (request.routes.v4, request.routes.v6) {
-            (true, true) if scope.depth <= 2 => {
+            (true, true) if depth <= 2 => {
                 let (v4, v6) = tokio::join!(one(RrType::A), one(RrType::AAAA));
                 [v4, v6].concat()
             }
@@ -483,6 +484,15 @@ impl Walker {
         let now = self.world.clock.now();
         self.cache.cuts.store(&Arc::new(Cut::primed(referral.servers, Vec::new(), now + ttl)));
     }
+}
+
+fn note_stored(request: &Request, scope: &Scope, held: &Held, volunteered: bool) {
+    request.trace.note(scope.id, || Event::Stored {
+        owner: held.set.owner.clone(),
+        rtype: held.set.rtype,
+        ttl: held.left,
+        volunteered,
+    });
 }
 
 fn out_of(limit: Limit, at: &Name) -> Arc<Failure> {
