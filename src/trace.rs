@@ -53,7 +53,7 @@ pub enum Event {
         meaning: Meaning,
         cookie: bool,
     },
-    /// A reply that does not match the question; the exchange goes on over TCP.
+    /// A reply that does not match the question; from UDP the exchange goes on over TCP.
     NearMiss { exchange: u32, server: SocketAddr },
     /// A reply that matches and asks for another attempt at the same server.
     Again { exchange: u32, server: SocketAddr, rtt: Duration, octets: usize, why: Again },

@@ -5,4 +5,5 @@ mod config;
 mod lab;
 mod scenario;
 mod sockets;
+mod trace_text;
 mod wire;

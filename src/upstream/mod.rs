@@ -229,11 +229,13 @@ impl Upstream {
             });
         }
         match error {
-            ExchangeError::NearMiss if manner.transport == Transport::Udp => {
+            ExchangeError::NearMiss => {
                 request.trace.note(query.scope, || Event::NearMiss { exchange, server });
-                Attempt::Again(Manner { transport: Transport::Tcp, ..manner })
+                match manner.transport {
+                    Transport::Udp => Attempt::Again(Manner { transport: Transport::Tcp, ..manner }),
+                    Transport::Tcp => Attempt::Failed(AskError::Malformed),
+                }
             }
-            ExchangeError::NearMiss => Attempt::Failed(AskError::Malformed),
             ExchangeError::TimedOut => {
                 request.trace.note(query.scope, || Event::Silent { exchange, server });
                 self.cache.servers.with(query.server, |s| s.was_silent(now));
