@@ -4,8 +4,10 @@
 //! The expected trees are the files of `tests/trace_text/`. When one changes on purpose, run this
 //! with `CNAMED_BLESS=1` and read the difference.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cnamed::cli::trace::resolve;
 use cnamed::config::Config;
@@ -14,12 +16,41 @@ use cnamed::render::text::{Colour, WIDTH, render};
 use cnamed::render::{AliasSeen, LookUp, Outcome, Report, Step};
 use cnamed::resolver::Rcode;
 use cnamed::rrset::Question;
-use cnamed::world::{Clock, Rng, World};
+use cnamed::world::{Accept, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World};
+use tokio::time::Instant;
 
 use crate::lab::documented_names;
 
 /// Set: the expected trees are written anew.
 const BLESS: &str = "CNAMED_BLESS";
+
+/// The lab with a distance to each server, so that round trips can be told apart.
+struct Far(Arc<lab::World>);
+
+impl Network for Far {
+    fn exchange<'a>(
+        &'a self,
+        to: SocketAddr,
+        transport: Transport,
+        query: &'a [u8],
+        accept: &'a Accept<'a>,
+        until: Instant,
+    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+        let last = match to.ip() {
+            IpAddr::V4(v4) => v4.octets()[3],
+            IpAddr::V6(v6) => v6.octets()[15],
+        };
+        let distance = Duration::from_millis(10 + u64::from(last) % 16);
+        Box::pin(async move {
+            tokio::time::sleep(distance).await;
+            self.0.exchange(to, transport, query, accept, until).await
+        })
+    }
+
+    fn routes(&self) -> Routes {
+        self.0.routes()
+    }
+}
 
 async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
     let (name, rtype) = text.split_once(' ').unwrap_or((text, "A"));
@@ -28,7 +59,7 @@ async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
     let mut config = Config::default();
     config.resolver.hints = lab.hints();
     edit(&mut config);
-    let world = World { network: lab, clock: Clock::system(), rng: Rng::seeded(1) };
+    let world = World { network: Arc::new(Far(lab)), clock: Clock::system(), rng: Rng::seeded(1) };
     resolve(Arc::new(config), world, question).await
 }
 
@@ -73,6 +104,23 @@ trees! {
     one_reply_many_hops "hop9.cookie.example"
     overlong "a-label-that-is-far-too-long-to-fit-in-front-of-the-others.long.dname.example"
     answered_here "localhost"
+}
+
+/// `docs/trace.md` shows trees as they are drawn today.
+#[test]
+fn the_documentation_shows_what_is_drawn() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(folder.join("docs/trace.md")).unwrap();
+    for (file, text) in [
+        ("chain_of_three", "www.example.com"),
+        ("loop_of_two_zones", "x2.loop.example"),
+        ("glueless", "www.glueless.example"),
+        ("odd_data", "both.broken.example"),
+        ("lame", "www.halflame.example"),
+    ] {
+        let drawn = std::fs::read_to_string(folder.join(format!("tests/trace_text/{file}.txt"))).unwrap();
+        assert!(page.contains(&format!("$ cnamed trace --lab {text}\n{drawn}```\n")), "{file}.txt");
+    }
 }
 
 /// The hops of an answer, as a report has them.
@@ -191,16 +239,15 @@ async fn colours_change_nothing_but_colours() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_network_lacks_is_told_from_what_the_name_lacks() {
-    use cnamed::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport};
     struct Down(bool);
     impl Network for Down {
         fn exchange<'a>(
             &'a self,
-            _to: std::net::SocketAddr,
+            _to: SocketAddr,
             _transport: Transport,
             _query: &'a [u8],
             _accept: &'a Accept<'a>,
-            until: tokio::time::Instant,
+            until: Instant,
         ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
             Box::pin(async move {
                 if self.0 {
