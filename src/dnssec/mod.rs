@@ -7,6 +7,12 @@
 //!
 //! Shown by: `tests/scenarios/dnssec_*`.
 
+pub mod crypto;
+pub mod keys;
+#[cfg(test)]
+mod vectors;
+pub mod verify;
+
 use std::fmt;
 
 use crate::failure::Ede;
