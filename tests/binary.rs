@@ -570,12 +570,14 @@ fn systemd_hears_of_ready_and_of_stopping() {
     fs::remove_file(&path).unwrap();
 }
 
-/// A server of the zone `wire.example.` that says 192.0.2.1 to everything; what it was asked and
-/// from which port.
-fn stub_server() -> (SocketAddr, Arc<Mutex<Vec<(Vec<u8>, u16)>>>) {
+/// Queries, each with the port from which it came.
+type Seen = Arc<Mutex<Vec<(Vec<u8>, u16)>>>;
+
+/// A server of the zone `wire.example.` that says 192.0.2.1 to everything.
+fn stub_server() -> (SocketAddr, Seen) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();
-    let seen = Arc::new(Mutex::new(Vec::new()));
+    let seen = Seen::default();
     let record = Arc::clone(&seen);
     // Ends with the test program.
     thread::spawn(move || {

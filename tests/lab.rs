@@ -453,9 +453,9 @@ fn documented() -> Vec<Row> {
     rows.collect()
 }
 
-/// Every question of `docs/lab.md`, as `NAME TYPE`.
-pub(crate) fn documented_names() -> Vec<String> {
-    documented().iter().map(|row| row.question.to_string()).collect()
+/// Every question of `docs/lab.md`, as `NAME TYPE`, with the RCODE that stands there.
+pub(crate) fn documented_outcomes() -> Vec<(String, String)> {
+    documented().into_iter().map(|row| (row.question.to_string(), row.outcome)).collect()
 }
 
 /// Follows referrals from the root until a server says something about the name itself; no alias

@@ -19,7 +19,7 @@ use cnamed::rrset::Question;
 use cnamed::world::{Accept, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World};
 use tokio::time::Instant;
 
-use crate::lab::documented_names;
+use crate::lab::documented_outcomes;
 
 /// Set: the expected trees are written anew.
 const BLESS: &str = "CNAMED_BLESS";
@@ -155,7 +155,7 @@ fn every_step<'a>(look_up: &'a LookUp, into: &mut Vec<&'a Step>) {
 
 #[tokio::test(start_paused = true)]
 async fn the_hops_shown_are_those_of_the_answer() {
-    for text in documented_names() {
+    for (text, _) in documented_outcomes() {
         let report = trace_with(&text, |_| ()).await;
         let drawn = render(&report, Colour::Never);
         let shown: Vec<AliasSeen> = report.hops.iter().filter_map(|hop| hop.alias.clone()).collect();
@@ -188,9 +188,26 @@ async fn the_hops_shown_are_those_of_the_answer() {
     }
 }
 
+/// What `docs/lab.md` says and the resolver does not do, or the other way round: to be settled.
+const UNSETTLED: [&str; 2] = ["www.dropedns.example. A", "www.noaa.example. A"];
+
+#[tokio::test(start_paused = true)]
+async fn the_outcomes_are_those_of_the_labs_documentation() {
+    let mut differing = Vec::new();
+    // Whether a server that loses half of its datagrams answers in time is a matter of luck.
+    let lucky = |text: &str| text.contains("lossy.");
+    for (text, outcome) in documented_outcomes().into_iter().filter(|(text, _)| !lucky(text)) {
+        let report = trace_with(&text, |_| ()).await;
+        if format!("{:?}", report.answer.rcode).to_uppercase() != outcome {
+            differing.push(text);
+        }
+    }
+    assert_eq!(differing, UNSETTLED);
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_message_is_shown_with_what_came_of_it() {
-    for text in documented_names() {
+    for (text, _) in documented_outcomes() {
         let report = trace_with(&text, |_| ()).await;
         let mut steps = Vec::new();
         let look_ups = report.hops.iter().map(|hop| &hop.look_up).chain(&report.additional);
@@ -213,7 +230,7 @@ async fn every_message_is_shown_with_what_came_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn lines_have_80_columns_unless_a_name_or_record_is_longer() {
-    for text in documented_names() {
+    for (text, _) in documented_outcomes() {
         let drawn = render(&trace_with(&text, |_| ()).await, Colour::Never);
         let tree = drawn.split("\n\n").next().unwrap();
         for line in tree.lines().filter(|line| line.chars().count() > WIDTH) {
