@@ -102,7 +102,14 @@ fn udp_from(from: Ipv4Addr, to: SocketAddr) -> UdpSocket {
 
 fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; 65_535];
-    let length = socket.recv(&mut buffer)?;
+    // A receive with a timeout ends early when the process is stopped and continued (signal(7)),
+    // and std does not begin it again.
+    let length = loop {
+        match socket.recv(&mut buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            received => break received?,
+        }
+    };
     buffer.truncate(length);
     Ok(buffer)
 }
