@@ -11,6 +11,7 @@ pub mod iterate;
 pub mod lab;
 pub mod master;
 pub mod policy;
+pub mod render;
 pub mod request;
 pub mod resolver;
 pub mod respond;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
 
+mod binary;
 mod config;
 mod docs;
 mod lab;
@@ -9,4 +10,5 @@ mod layers;
 mod persist;
 mod scenario;
 mod sockets;
+mod trace_text;
 mod wire;

@@ -135,7 +135,7 @@ fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>
 }
 
 /// The embedded world, or that of a folder.
-fn lab_world(folder: Option<&Path>) -> Result<Arc<lab::World>, String> {
+pub(super) fn lab_world(folder: Option<&Path>) -> Result<Arc<lab::World>, String> {
     match folder {
         Some(folder) => lab::World::from_folder(folder).map_err(|e| e.to_string()),
         None => lab::World::embedded().map_err(|e| e.to_string()),
