@@ -1,6 +1,7 @@
 //! One test program; each module states what it shows.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
+mod client;
 mod config;
 mod lab;
 mod scenario;
