@@ -181,6 +181,18 @@ impl Failure {
         Ede::new(code, self.sentence())
     }
 
+    /// The same about the whole name, when only part of it was shown to the servers (RFC 9156): the reader
+    /// knows that one (R25).
+    pub fn about(&self, name: &Name, whole: RrType) -> Failure {
+        let mut failure = self.clone();
+        match &mut failure {
+            Failure::NoServer { owner, rtype, .. } => (*owner, *rtype) = (name.clone(), whole),
+            Failure::NoAddress { owner: at, .. } | Failure::Limit { at, .. } => *at = name.clone(),
+            Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => {}
+        }
+        failure
+    }
+
     /// Did this come from the budget of one question, so that another question may fare better?
     pub fn is_own_limit(&self) -> bool {
         matches!(self, Failure::Limit { .. })

@@ -290,7 +290,7 @@ impl Walker {
                         minimise = false;
                         continue;
                     }
-                    Err(failure) => return Err(failure),
+                    Err(failure) => return Err(Arc::new(failure.about(name, *rtype))),
                 }
             }
             from = CutFrom::Referral;
