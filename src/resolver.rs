@@ -140,11 +140,12 @@ impl Resolver {
         }
     }
 
+    /// Is there something past its time, and nothing within it? An alias that lives does not lift the
+    /// failure of its chain (R23).
     fn has_stale(&self, request: &Request, question: &Question, now: Instant) -> bool {
-        self.cache
-            .rrsets
-            .look_up(&request.own, &question.name, question.rtype, Freshness::Stale, now)
-            .is_some()
+        let Question { name, rtype, .. } = question;
+        let holds = |fresh| self.cache.rrsets.look_up(&request.own, name, *rtype, fresh, now).is_some();
+        holds(Freshness::Stale) && !holds(Freshness::Live)
     }
 
     /// Follows the chain to its end.
