@@ -193,6 +193,17 @@ impl Failure {
         failure
     }
 
+    /// Did looking up `name` itself fail? What became of a chain that starts there is another matter: a loop is told
+    /// from where one enters it, and the chain's other hops may do better for somebody else.
+    pub fn is_about(&self, name: &Name) -> bool {
+        match self {
+            Failure::NoServer { owner: at, .. }
+            | Failure::NoAddress { owner: at, .. }
+            | Failure::Limit { at, .. } => at == name,
+            Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => false,
+        }
+    }
+
     /// Did this come from the budget of one question, so that another question may fare better?
     pub fn is_own_limit(&self) -> bool {
         matches!(self, Failure::Limit { .. })

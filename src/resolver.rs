@@ -219,11 +219,13 @@ impl Resolver {
             return Ok(hop);
         }
         let stale = self.cache.rrsets.look_up(&request.own, owner, asked.rtype, Freshness::Stale, now);
-        if let Some(failure) = self.cache.failures.get(owner, asked.rtype, now) {
-            return stale.ok_or(failure);
-        }
-        let Some(stale) = stale else {
-            return self.fetch(request, &asked, &Scope::hop(id)).await;
+        let failed = self.cache.failures.get(owner, asked.rtype, now).filter(|f| f.is_about(owner));
+        let stale = match (stale, failed) {
+            (Some(stale), Some(_)) => return Ok(stale),
+            (Some(stale), None) => stale,
+            // The limits of another request say nothing about the name.
+            (None, Some(failure)) if !failure.is_own_limit() => return Err(failure),
+            (None, _) => return self.fetch(request, &asked, &Scope::hop(id)).await,
         };
         let (me, theirs, wanted) = (Arc::clone(self), Arc::clone(request), asked.clone());
         let mut fetching = Box::pin(async move { me.fetch(&theirs, &wanted, &Scope::hop(id)).await });
