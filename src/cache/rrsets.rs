@@ -48,10 +48,12 @@ impl Key {
 #[derive(Debug)]
 enum Content {
     Set(RrSet),
-    /// The CNAME that follows from the DNAME at this owner (R10); never read without it.
-    Synthesized {
-        cname: RrSet,
+    /// What the DNAME at `dname_owner` makes of `name` (R10); never read without it.
+    Rewritten {
+        name: Name,
         dname_owner: Name,
+        /// `None`: a name that would be too long (R12).
+        result: Option<Name>,
     },
     NoData(Option<RrSet>),
     NxDomain(Option<RrSet>),
@@ -80,7 +82,9 @@ impl Entry {
         let set = |s: &RrSet| s.owner.len() + 32 + s.rdata.octets() + s.sigs.octets() + 32;
         let inner = match &self.content {
             Content::Set(s) => set(s),
-            Content::Synthesized { cname, dname_owner } => set(cname) + dname_owner.len() + 16,
+            Content::Rewritten { name, dname_owner, result } => {
+                name.len() + dname_owner.len() + result.as_ref().map_or(0, Name::len) + 48
+            }
             Content::NoData(soa) | Content::NxDomain(soa) => soa.as_ref().map_or(0, set),
         };
         (size_of::<Entry>() + inner + 16) as u32
@@ -281,22 +285,31 @@ impl RrSets {
         held
     }
 
-    /// Stores a redirection: a CNAME, or a DNAME and what follows from it for this one name (R14).
-    pub fn store_alias(&self, own: &Scratch, redirection: Redirection, rank: Rank, now: Instant) -> Alias {
-        match redirection {
-            Redirection::Cname(cname) => Alias::Cname(self.store_set(own, cname, rank, now)),
-            Redirection::Overlong { dname } => {
-                Alias::Overlong { dname: self.store_set(own, dname, rank, now) }
-            }
-            Redirection::Dname { dname, cname } => {
-                let dname = self.store_set(own, dname, rank, now);
-                let life = dname.life;
-                let key = Key::new(&cname.owner, RrType::CNAME);
-                let content =
-                    Content::Synthesized { cname: cname.clone(), dname_owner: dname.set.owner.clone() };
-                self.put(own, key, Entry { content, rank, stored: now, life }, now);
-                Alias::Dname { dname, cname: Held { set: cname, left: life, life, stale: false } }
-            }
+    /// Stores what `name` redirects to: a CNAME, or a DNAME and what follows from it for this one name (R14).
+    pub fn store_alias(
+        &self,
+        own: &Scratch,
+        name: &Name,
+        redirection: Redirection,
+        rank: Rank,
+        now: Instant,
+    ) -> Alias {
+        let (dname, cname) = match redirection {
+            Redirection::Cname(cname) => return Alias::Cname(self.store_set(own, cname, rank, now)),
+            Redirection::Dname { dname, cname } => (dname, Some(cname)),
+            Redirection::Overlong { dname } => (dname, None),
+        };
+        let dname = self.store_set(own, dname, rank, now);
+        let life = dname.life;
+        let content = Content::Rewritten {
+            name: name.clone(),
+            dname_owner: dname.set.owner.clone(),
+            result: cname.as_ref().and_then(RrSet::target),
+        };
+        self.put(own, Key::new(name, RrType::CNAME), Entry { content, rank, stored: now, life }, now);
+        match cname {
+            Some(set) => Alias::Dname { dname, cname: Held { set, left: life, life, stale: false } },
+            None => Alias::Overlong { dname },
         }
     }
 
@@ -359,7 +372,7 @@ impl RrSets {
             }
             _ => {}
         }
-        if matches!(entry.content, Content::Set(_) | Content::Synthesized { .. } | Content::NoData(_)) {
+        if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_)) {
             self.cache.invalidate(&Key::new(&key.name, ALL_TYPES));
         }
         self.cache.insert(key, entry);
@@ -423,21 +436,22 @@ impl View<'_> {
             Content::Set(cname) if cname.rtype == RrType::CNAME => {
                 Some(Alias::Cname(self.held(cname, entry, left)))
             }
-            Content::Synthesized { cname, dname_owner } => {
+            Content::Rewritten { name, dname_owner, result } => {
                 let (above, dname_left) = self.entry(dname_owner, RrType::DNAME)?;
                 let Content::Set(dname) = &above.content else { return None };
                 // The DNAME may have been replaced since: what it says now decides (R10).
-                let Redirection::Dname { cname: made, .. } =
-                    crate::chain::rewrite(&cname.owner, dname.clone())
-                else {
-                    return None;
-                };
-                if made.target() != cname.target() {
+                let made = crate::chain::rewrite(name, dname.clone());
+                if made.cname().and_then(RrSet::target) != *result {
                     return None;
                 }
                 let dname = self.held(dname, &above, dname_left);
-                let cname = Held { set: made, left: dname.left, life: dname.life, stale: dname.stale };
-                Some(Alias::Dname { dname, cname })
+                Some(match made {
+                    Redirection::Dname { cname, .. } => {
+                        let (left, life, stale) = (dname.left, dname.life, dname.stale);
+                        Alias::Dname { dname, cname: Held { set: cname, left, life, stale } }
+                    }
+                    _ => Alias::Overlong { dname },
+                })
             }
             _ => None,
         }

@@ -324,7 +324,7 @@ impl Walker {
                 Hop::Data(sets.into_iter().map(|set| rrsets.store_set(own, set, rank, now)).collect())
             }
             Reply::Alias { redirection, rank, volunteered } => {
-                let alias = rrsets.store_alias(own, redirection, rank, now);
+                let alias = rrsets.store_alias(own, &question.name, redirection, rank, now);
                 for set in volunteered {
                     let closer =
                         self.cache.cuts.closest(&set.owner, now).is_some_and(|c| c.zone.is_below(zone));
