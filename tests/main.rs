@@ -4,6 +4,7 @@
 mod client;
 mod config;
 mod lab;
+mod properties;
 mod scenario;
 mod sockets;
 mod wire;
