@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::budget::{self, Purpose};
 use crate::cache::Cache;
 use crate::cache::cuts::{Cut, CutKind};
-use crate::cache::rrsets::{Freshness, Hop};
+use crate::cache::rrsets::{Alias, Freshness, Hop};
 use crate::chain;
 use crate::config::{Config, RouteKind};
 use crate::failure::{Failure, Limit, Tally};
@@ -312,7 +312,7 @@ impl Walker {
     fn leads_nowhere(&self, request: &Request, part: &Question) -> bool {
         let now = self.world.clock.now();
         let known = self.cache.rrsets.look_up(&request.own, &part.name, part.rtype, Freshness::Live, now);
-        matches!(known, Some(Hop::Data(_) | Hop::NoData { .. }))
+        matches!(known, Some(Hop::Data(_) | Hop::NoData { .. } | Hop::Alias(Alias::Cname(_))))
     }
 
     /// Puts a reply into the cache and says what it is.
