@@ -335,6 +335,7 @@ impl Owned {
                         owned.dname = Some(first_alias(gathering, notes));
                     }
                 }
+                RrType::DNAME => owned.sets.push(first_alias(gathering, notes)),
                 RrType::CNAME => owned.cname = Some(first_alias(gathering, notes)),
                 _ => owned.sets.push(gathering.into_set()),
             }
