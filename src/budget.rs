@@ -33,6 +33,8 @@ pub const FAILED_ADDRESS_LOOKUPS: u32 = 5;
 /// whole client question, not for each hop.
 pub const MINIMISED: u32 = 10;
 
+/// Messages in search of DS and DNSKEY sets: two for each of sixteen hops and some above.
+pub const PROOF_MESSAGES: u32 = 40;
 /// Signatures checked for one RRset or denial of one question. An honest one takes one or two.
 pub const SIGNATURES: u32 = 16;
 /// Signatures that may turn out wrong for one question (KeyTrap, CVE-2023-50387).
@@ -40,8 +42,9 @@ pub const SIGNATURE_FAILURES: u32 = 8;
 /// Signatures checked for one question in all: sixteen hops, each with the keys and the delegation of
 /// a zone of its own.
 pub const SIGNATURES_IN_ALL: u32 = 64;
-/// NSEC3 hashes for one question, each counted once per 16 iterations begun (CVE-2023-50868).
-pub const NSEC3_WORK: u32 = 128;
+/// NSEC3 hashes for one question, each counted once per 16 iterations begun (CVE-2023-50868). A name
+/// below `ip6.arpa.` takes about 24 hashes, at 50 iterations 96 of these.
+pub const NSEC3_WORK: u32 = 512;
 
 /// Is a message on the way to the answer, or in search of a server's address?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub const NSEC3_WORK: u32 = 128;
 pub enum Purpose {
     Main,
     Side,
+    /// In search of DS and DNSKEY sets.
+    Proof,
 }
 
 /// What is left for one client question.
@@ -61,6 +66,7 @@ pub struct Budget {
     octets: AtomicU64,
     failed_lookups: AtomicU32,
     minimised: AtomicU32,
+    proofs: AtomicU32,
     signatures: AtomicU32,
     signature_failures: AtomicU32,
     nsec3_work: AtomicU32,
@@ -82,6 +88,7 @@ impl Budget {
             octets: AtomicU64::new(OCTETS),
             failed_lookups: AtomicU32::new(FAILED_ADDRESS_LOOKUPS),
             minimised: AtomicU32::new(MINIMISED),
+            proofs: AtomicU32::new(PROOF_MESSAGES),
             signatures: AtomicU32::new(SIGNATURES_IN_ALL),
             signature_failures: AtomicU32::new(SIGNATURE_FAILURES),
             nsec3_work: AtomicU32::new(NSEC3_WORK),
@@ -101,8 +108,12 @@ impl Budget {
         if self.octets.load(Ordering::Relaxed) == 0 {
             return Err(Limit::Octets);
         }
-        let cost = if purpose == Purpose::Main { MAIN_COST } else { SIDE_COST };
-        if take(&self.work, cost) && take(&self.messages, 1) { Ok(()) } else { Err(Limit::Messages) }
+        let paid = match purpose {
+            Purpose::Main => take(&self.work, MAIN_COST),
+            Purpose::Side => take(&self.work, SIDE_COST),
+            Purpose::Proof => take(&self.proofs, 1),
+        };
+        if paid && take(&self.messages, 1) { Ok(()) } else { Err(Limit::Messages) }
     }
 
     /// Notes octets received.

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use crate::dnssec::Reason;
 use crate::rrset::RrType;
 use crate::wire::Name;
 
@@ -136,6 +137,15 @@ pub enum Failure {
         /// What they did.
         tally: Tally,
     },
+    /// It should be proven and is not (RFC 4035 §5.5).
+    Bogus {
+        /// What was asked.
+        owner: Name,
+        /// What was asked.
+        rtype: RrType,
+        /// What is wrong.
+        reason: Reason,
+    },
     /// No name server of the zone has an address that can be reached.
     NoAddress {
         /// What was asked.
@@ -165,6 +175,7 @@ impl Failure {
             Failure::NoServer { owner, rtype, zone, tally } => {
                 format!("no server of {zone} answered {owner} {rtype}: {}", tally.words())
             }
+            Failure::Bogus { owner, rtype, reason } => format!("{owner} {rtype} is bogus: {reason}"),
             Failure::NoAddress { owner, zone, cyclic: true } => {
                 format!("no server of {zone} has an address (its delegation is cyclic), wanted for {owner}")
             }
@@ -179,6 +190,7 @@ impl Failure {
         let code = match self {
             Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => Ede::OTHER,
             Failure::Limit { .. } => Ede::OTHER,
+            Failure::Bogus { reason, .. } => reason.ede_code(),
             Failure::NoServer { .. } | Failure::NoAddress { .. } => Ede::NO_REACHABLE_AUTHORITY,
         };
         Ede::new(code, self.sentence())

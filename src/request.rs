@@ -4,8 +4,9 @@
 //! arrived. Sub-resolutions (name server addresses, priming) share it; none has a budget of its
 //! own. Does not know: what any room does with it.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,7 +15,8 @@ use crate::budget::Budget;
 use crate::cache::rrsets::Scratch;
 use crate::config::Config;
 use crate::trace::Trace;
-use crate::world::{Routes, World};
+use crate::wire::Name;
+use crate::world::{Routes, World, lock};
 
 /// Shared by all sub-resolutions of one client question.
 pub struct Request {
@@ -30,8 +32,11 @@ pub struct Request {
     pub own: Scratch,
     /// The settings for all of this request, also when they are reloaded meanwhile.
     pub config: Arc<Config>,
+    /// Is what is answered to be proven? Not when validation is off, nor for CD=1.
+    pub validate: bool,
     /// Which address families lead anywhere.
     pub routes: Routes,
+    avoided: Mutex<Vec<(Name, SocketAddr)>>,
 }
 
 /// Kept back from the time of a question for building and sending its answer.
@@ -40,6 +45,21 @@ const ANSWERING: Duration = Duration::from_millis(50);
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Request {
+    /// Asks this server no more about this zone: what it said has proven bogus.
+    pub fn avoid(&self, zone: &Name, server: SocketAddr) {
+        lock(&self.avoided).push((zone.clone(), server));
+    }
+
+    /// Is this server not to be asked about this zone any more?
+    pub fn avoids(&self, zone: &Name, server: SocketAddr) -> bool {
+        lock(&self.avoided).iter().any(|(z, s)| z == zone && *s == server)
+    }
+
+    /// The same request with checking disabled (CD=1, RFC 4035 §3.2.2).
+    pub fn unchecked(self) -> Request {
+        Request { validate: false, ..self }
+    }
+
     /// A new request, arriving now.
     pub fn new(config: Arc<Config>, world: &World, traced: bool) -> Request {
         let now = world.clock.now();
@@ -56,8 +76,10 @@ impl Request {
             ),
             trace: if traced { Trace::on(now) } else { Trace::off(now) },
             own: Scratch::default(),
+            validate: config.dnssec.validation,
             config,
             routes,
+            avoided: Mutex::default(),
         }
     }
 }

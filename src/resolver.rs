@@ -17,11 +17,13 @@ use crate::cache::Cache;
 use crate::cache::rrsets::{Alias, Freshness, Held, Hop};
 use crate::chain::Chain;
 use crate::config::Config;
+use crate::dnssec::{Security, sentinel};
 use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
 use crate::trace::{Event, Why};
+use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::World;
 
@@ -65,6 +67,10 @@ pub struct Answer {
     pub terminal: Vec<Held>,
     /// For a denial: of the terminal's zone (R27).
     pub soa: Option<Held>,
+    /// NSEC and NSEC3 sets of a denial.
+    pub proof: Proof,
+    /// Every part of it is proven (R30).
+    pub secure: bool,
     /// What a client will want next (RFC 9460 §4.2).
     pub additional: Vec<Held>,
     /// Why it is not better.
@@ -84,6 +90,8 @@ impl Answer {
             hops: Vec::new(),
             terminal: Vec::new(),
             soa: None,
+            proof: Proof::default(),
+            secure: false,
             additional: Vec::new(),
             edes: Vec::new(),
             failure: None,
@@ -110,8 +118,13 @@ impl Resolver {
     /// One for all workers, with an empty cache.
     pub fn new(config: &Config, world: World) -> Arc<Resolver> {
         let cache = Arc::new(Cache::new(&config.cache));
-        let walker = Walker::new(world.clone(), Arc::clone(&cache));
+        let walker = Walker::new(config, world.clone(), Arc::clone(&cache));
         Arc::new(Resolver { world, cache, walker, prefetches: AtomicUsize::new(0) })
+    }
+
+    /// Takes what a new configuration says of trust.
+    pub fn reload(&self, config: &Config) {
+        self.walker.reload(config);
     }
 
     /// What is remembered.
@@ -127,7 +140,7 @@ impl Resolver {
     /// Answers a question of class IN within the request's time.
     pub async fn answer(self: &Arc<Self>, request: &Arc<Request>, question: &Question) -> Answer {
         let now = self.world.clock.now();
-        if let Some(failure) = self.cache.failures.get(&question.name, question.rtype, now)
+        if let Some(failure) = self.failure(request, question, now)
             && !self.has_stale(request, question, now)
         {
             return Answer::failed(question, failure);
@@ -142,17 +155,29 @@ impl Resolver {
         }
     }
 
+    /// The failure that stands. That something is bogus is no failure to who checks for themselves.
+    fn failure(&self, request: &Request, question: &Question, now: Instant) -> Option<Arc<Failure>> {
+        let failure = self.cache.failures.get(&question.name, question.rtype, now)?;
+        let applies = request.validate || !matches!(*failure, Failure::Bogus { .. });
+        applies.then_some(failure)
+    }
+
     fn has_stale(&self, request: &Request, question: &Question, now: Instant) -> bool {
-        self.cache
-            .rrsets
-            .look_up(&request.own, &question.name, question.rtype, Freshness::Stale, now)
-            .is_some()
+        self.stale(request, question, now).is_some()
+    }
+
+    /// What may be served although it is past its time: never what nobody has proven, where that is
+    /// wanted.
+    fn stale(&self, request: &Request, asked: &Question, now: Instant) -> Option<Hop> {
+        let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Stale, now)?;
+        (!request.validate || is_settled(&hop)).then_some(hop)
     }
 
     /// Follows the chain to its end.
     async fn follow(self: &Arc<Self>, request: &Arc<Request>, question: &Question) -> Answer {
         let mut chain = Chain::new(question, request.config.resolver.max_chain_length);
         let mut answer = Answer::empty(question, Rcode::NoError);
+        answer.secure = request.validate;
         loop {
             let owner = chain.owner().clone();
             let hop = match self.hop(request, &owner, question.rtype, Why::Hop).await {
@@ -160,6 +185,7 @@ impl Resolver {
                 Err(failure) => return self.fail(question, failure, None),
             };
             note_stale(&mut answer, request, &owner, question.rtype, &hop);
+            answer.secure &= hop.security() == Security::Secure;
             match hop {
                 Hop::Alias(alias) => {
                     let followed = chain.follow(&alias.redirection());
@@ -177,16 +203,21 @@ impl Resolver {
                     }
                 }
                 Hop::Data(sets) => answer.terminal = sets,
-                Hop::NxDomain { soa } => {
+                Hop::NxDomain(denial) => {
                     answer.rcode = Rcode::NxDomain;
-                    answer.soa = soa;
+                    (answer.soa, answer.proof) = (denial.soa, denial.proof);
                 }
-                Hop::NoData { .. } if question.rtype == RrType::ANY => {
+                Hop::NoData(_) if question.rtype == RrType::ANY => {
                     answer.terminal = vec![any_stand_in(&owner)];
+                    answer.secure = false;
                 }
-                Hop::NoData { soa } => answer.soa = soa,
+                Hop::NoData(denial) => (answer.soa, answer.proof) = (denial.soa, denial.proof),
             }
             break;
+        }
+        if answer.secure && sentinel::turns_into_failure(question, &self.walker.anchors().root_tags()) {
+            let ede = Ede::new(Ede::OTHER, "root key sentinel: RFC 8509");
+            return Answer { edes: vec![ede], ..Answer::empty(question, Rcode::ServFail) };
         }
         if matches!(question.rtype, RrType::SVCB | RrType::HTTPS) {
             answer.additional = self.svcb_additional(request, &answer).await;
@@ -220,8 +251,8 @@ impl Resolver {
         if let Some(hop) = self.cached(request, &asked, id, now) {
             return Ok(hop);
         }
-        let stale = self.cache.rrsets.look_up(&request.own, owner, asked.rtype, Freshness::Stale, now);
-        if let Some(failure) = self.cache.failures.get(owner, asked.rtype, now) {
+        let stale = self.stale(request, &asked, now);
+        if let Some(failure) = self.failure(request, &asked, now) {
             return stale.ok_or(failure);
         }
         let Some(stale) = stale else {
@@ -251,6 +282,10 @@ impl Resolver {
         now: Instant,
     ) -> Option<Hop> {
         let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Live, now)?;
+        // What is not proven yet, and what is bogus, takes the long way.
+        if request.validate && !is_settled(&hop) {
+            return None;
+        }
         request.trace.note(id, || {
             let ttl = hop.sets().iter().map(|h| h.left).min().unwrap_or(0);
             Event::CacheHit { owner: asked.name.clone(), rtype: asked.rtype, ttl, stale: false }
@@ -268,7 +303,16 @@ impl Resolver {
         asked: &Question,
         scope: &Scope,
     ) -> Result<Hop, Arc<Failure>> {
-        let outcome = self.walker.find(request, asked, scope).await;
+        let outcome = match self.walker.find(request, asked, scope).await {
+            Ok(hop) => match hop.security() {
+                Security::Bogus(reason) if request.validate => {
+                    let (owner, rtype) = (asked.name.clone(), asked.rtype);
+                    Err(Arc::new(Failure::Bogus { owner, rtype, reason }))
+                }
+                _ => Ok(hop),
+            },
+            Err(failure) => Err(failure),
+        };
         let now = self.world.clock.now();
         match &outcome {
             Ok(_) => self.cache.failures.forget(&asked.name, asked.rtype),
@@ -350,6 +394,11 @@ impl Resolver {
     }
 }
 
+/// Is there a verdict, and not that it is bogus?
+fn is_settled(hop: &Hop) -> bool {
+    matches!(hop.security(), Security::Secure | Security::Insecure)
+}
+
 /// Priority and target of each SVCB or HTTPS record (RFC 9460 §2.2); `.` in ServiceMode is the
 /// owner itself (§2.5.2).
 fn svcb_targets(set: &RrSet) -> Vec<(u16, Name)> {
@@ -367,7 +416,7 @@ fn svcb_targets(set: &RrSet) -> Vec<(u16, Name)> {
 /// HINFO "RFC8482": there is something, and no alias (RFC 8482 §4.2).
 fn any_stand_in(owner: &Name) -> Held {
     let set = RrSet::new(owner.clone(), RrType::HINFO, HINFO_TTL, [&b"\x07RFC8482\x00"[..]]);
-    Held { set, left: HINFO_TTL, life: HINFO_TTL, stale: false }
+    Held::own(set)
 }
 
 fn is_nearly_over(hop: &Hop) -> bool {
@@ -398,6 +447,6 @@ fn note_stale(answer: &mut Answer, request: &Request, owner: &Name, rtype: RrTyp
         return;
     }
     request.trace.note(0, || Event::Stale { owner: owner.clone(), rtype });
-    let code = if matches!(hop, Hop::NxDomain { .. }) { Ede::STALE_NXDOMAIN } else { Ede::STALE_ANSWER };
+    let code = if matches!(hop, Hop::NxDomain(_)) { Ede::STALE_NXDOMAIN } else { Ede::STALE_ANSWER };
     answer.edes.push(Ede::new(code, format!("stale: {owner} {rtype} could not be refreshed")));
 }

@@ -8,10 +8,10 @@
 use crate::cache::rrsets::Held;
 use crate::failure::Ede;
 use crate::resolver::{Answer, Rcode};
-use crate::rrset::{Question, RrType};
+use crate::rrset::{Question, RrSet, RrType};
 use crate::wire::reader::Section;
 use crate::wire::writer::{Full, opt_octets};
-use crate::wire::{Header, MessageWriter};
+use crate::wire::{Header, MessageWriter, Name};
 
 /// EDNS option codes (IANA).
 pub const OPTION_COOKIE: u16 = 10;
@@ -33,6 +33,14 @@ pub struct Asker {
     pub edns: Option<AskerEdns>,
 }
 
+impl Asker {
+    fn wants_verdict(&self) -> bool {
+        // RFC 6840 §5.7: AD or DO in the question asks for it; CD=1 says that nobody checked.
+        let asks = self.flags & Header::AD != 0 || self.edns.as_ref().is_some_and(|e| e.dnssec_ok);
+        asks && self.flags & Header::CD == 0
+    }
+}
+
 /// EDNS of the request.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
@@ -51,6 +59,9 @@ pub fn build(answer: &Answer, asker: &Asker) -> Vec<u8> {
     let options = with_text;
     if asker.edns.is_some() {
         writer.reserve(opt_octets(&options));
+    }
+    if answer.secure && asker.wants_verdict() {
+        writer.set_flags(Header::AD);
     }
     if fill(&mut writer, answer, asker).is_err() {
         writer.set_flags(Header::TC);
@@ -104,16 +115,33 @@ fn edns_options(asker: &Asker, edes: &[Ede], with_text: bool) -> Vec<(u16, Vec<u
 /// `Err`: something that belongs to the answer did not fit.
 fn fill(writer: &mut MessageWriter, answer: &Answer, asker: &Asker) -> Result<(), Full> {
     let signed = asker.edns.as_ref().is_some_and(|e| e.dnssec_ok);
-    for alias in &answer.hops {
-        for held in alias.sets() {
-            add(writer, Section::Answer, held, signed)?;
+    // One DNAME may be behind several hops; it is said once.
+    let mut dnames: Vec<&Name> = Vec::new();
+    for held in answer.hops.iter().flat_map(|alias| alias.sets()) {
+        if held.set.rtype == RrType::DNAME {
+            if dnames.contains(&&held.set.owner) {
+                continue;
+            }
+            dnames.push(&held.set.owner);
         }
+        add(writer, Section::Answer, held, signed)?;
     }
     for held in &answer.terminal {
         add(writer, Section::Answer, held, signed)?;
     }
     if let Some(soa) = &answer.soa {
         add(writer, Section::Authority, soa, signed)?;
+    }
+    if signed {
+        let proofs = answer.hops.iter().flat_map(|alias| alias.sets()).chain(&answer.terminal);
+        let mut said: Vec<(&Name, RrType)> = Vec::new();
+        for set in proofs.flat_map(|held| held.proof.iter()).chain(answer.proof.iter()) {
+            if said.contains(&(&set.owner, set.rtype)) {
+                continue;
+            }
+            said.push((&set.owner, set.rtype));
+            add_set(writer, Section::Authority, set, set.ttl, signed)?;
+        }
     }
     for held in &answer.additional {
         // What is only helpful may be missing without a word (RFC 2181 §9).
@@ -126,16 +154,24 @@ fn fill(writer: &mut MessageWriter, answer: &Answer, asker: &Asker) -> Result<()
 
 /// The RRset, and directly behind it its signatures when the client wants them.
 fn add(writer: &mut MessageWriter, section: Section, held: &Held, signed: bool) -> Result<(), Full> {
-    let set = &held.set;
-    writer.rrset(section, &set.owner, set.rtype, set.class, held.left, &set.rdata)?;
+    add_set(writer, section, &held.set, held.left, signed)
+}
+
+fn add_set(
+    writer: &mut MessageWriter,
+    section: Section,
+    set: &RrSet,
+    ttl: u32,
+    signed: bool,
+) -> Result<(), Full> {
+    writer.rrset(section, &set.owner, set.rtype, set.class, ttl, &set.rdata)?;
     if signed && !set.sigs.is_empty() {
-        writer.rrset(section, &set.owner, RrType::RRSIG, set.class, held.left, &set.sigs)?;
+        writer.rrset(section, &set.owner, RrType::RRSIG, set.class, ttl, &set.sigs)?;
     }
     Ok(())
 }
 
 /// The answer for one of our own RRsets (special-use names, CHAOS).
-pub fn local_data(question: &Question, set: crate::rrset::RrSet) -> Answer {
-    let held = Held { left: set.ttl, life: set.ttl, set, stale: false };
-    Answer { terminal: vec![held], local: true, ..Answer::empty(question, Rcode::NoError) }
+pub fn local_data(question: &Question, set: RrSet) -> Answer {
+    Answer { terminal: vec![Held::own(set)], local: true, ..Answer::empty(question, Rcode::NoError) }
 }

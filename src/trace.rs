@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::dnssec::Security;
 use crate::failure::Failure;
 use crate::rrset::{Question, RrType};
 use crate::wire::Name;
@@ -67,6 +68,8 @@ pub enum Event {
     Dropped { owner: Name, rtype: RrType, why: Dropped },
     /// An RRset entered the cache. `volunteered`: a later link of the chain that came along (R3).
     Stored { owner: Name, rtype: RrType, ttl: u32, volunteered: bool },
+    /// A verdict was found.
+    Judged { question: Question, security: Security },
     /// The look-up of a name server's address ended: with these, from the delegation itself (glue)
     /// or from the name's own zone. None at all: it cannot be reached by this family.
     Reached { addresses: Vec<IpAddr>, glue: bool },
@@ -87,6 +90,7 @@ pub enum Event {
 pub enum Why {
     Hop,
     ServerAddress,
+    Proof,
     Priming,
     Refresh,
     Additional,

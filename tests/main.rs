@@ -3,7 +3,9 @@
 
 mod binary;
 mod config;
+mod docs;
 mod lab;
+mod layers;
 mod scenario;
 mod sockets;
 mod trace_text;

@@ -12,8 +12,10 @@ pub mod cuts;
 pub mod failures;
 pub mod rrsets;
 pub mod servers;
+pub mod trust;
 
 use crate::config;
+use crate::dnssec::aggressive::Aggressive;
 
 /// What moka itself takes per entry beside key and value, measured (hotpath.md §4).
 pub const ENTRY_OVERHEAD: u32 = 350;
@@ -28,6 +30,10 @@ pub struct Cache {
     pub servers: servers::Servers,
     /// Failed resolutions (RFC 9520).
     pub failures: failures::Failures,
+    /// Denials and wildcards, proven, for names nobody asked before (RFC 8198).
+    pub aggressive: Aggressive,
+    /// Keys of zones, proven.
+    pub trust: trust::Trusts,
 }
 
 impl Cache {
@@ -35,10 +41,12 @@ impl Cache {
     pub fn new(settings: &config::Cache) -> Cache {
         let percent = |n: u64| settings.max_memory / 100 * n;
         Cache {
-            rrsets: rrsets::RrSets::new(percent(82), settings),
+            rrsets: rrsets::RrSets::new(percent(70), settings),
             cuts: cuts::Cuts::new(percent(10)),
             servers: servers::Servers::new(percent(4)),
             failures: failures::Failures::new(percent(4)),
+            aggressive: Aggressive::new(usize::try_from(percent(8)).unwrap_or(usize::MAX)),
+            trust: trust::Trusts::new(percent(4)),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Does not know: chains, messages. Shown by: `tests/scenarios/r34_*` … `r39_*`, `cache_*`.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,13 +14,17 @@ use tokio::time::Instant;
 
 use crate::chain::Redirection;
 use crate::config;
-use crate::rrset::{Class, RrSet, RrType};
+use crate::dnssec::{Reason, Security};
+use crate::rrset::{Class, Question, RrSet, RrType};
 use crate::trust::rank::{Rank, replaces};
+use crate::trust::scrub::{Proof, Reply};
 use crate::wire::Name;
 use crate::world::lock;
 
 /// TTL of a stale record in an answer (RFC 8767 §4).
 pub const STALE_TTL: u32 = 30;
+/// Seconds that bogus data is kept, for those who ask with CD=1.
+pub const BOGUS_TTL: u32 = 60;
 /// Entries that one request keeps for itself; its budget allows far fewer.
 pub const SCRATCH_ENTRIES: usize = 1_024;
 /// Denials without SOA live no longer than their request (RFC 2308 §5: not to be cached).
@@ -60,6 +65,8 @@ enum Content {
 #[derive(Debug)]
 struct Entry {
     content: Content,
+    security: Security,
+    proof: Proof,
     rank: Rank,
     stored: Instant,
     /// Seconds from `stored`.
@@ -83,7 +90,8 @@ impl Entry {
             Content::Synthesized { cname, dname_owner } => set(cname) + dname_owner.len() + 16,
             Content::NoData(soa) | Content::NxDomain(soa) => soa.as_ref().map_or(0, set),
         };
-        (size_of::<Entry>() + inner + 16) as u32
+        let proof: usize = self.proof.iter().map(set).sum();
+        (size_of::<Entry>() + inner + proof + 16) as u32
     }
 }
 
@@ -98,6 +106,82 @@ pub struct Held {
     pub life: u32,
     /// Past its time, shown only because it could not be refreshed.
     pub stale: bool,
+    /// How far it is proven.
+    pub security: Security,
+    /// What proves that no nearer name exists, when it was made from a wildcard.
+    pub proof: Proof,
+}
+
+impl Held {
+    /// One that came just now.
+    fn fresh(life: u32, set: RrSet, proof: Proof) -> Held {
+        Held { set, left: life, life, stale: false, security: Security::Unchecked, proof }
+    }
+
+    /// Data of our own.
+    pub fn own(set: RrSet) -> Held {
+        Held::fresh(set.ttl, set, Proof::default())
+    }
+}
+
+/// That something does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// With its negative TTL; absent when the server sent none.
+    pub soa: Option<Held>,
+    /// NSEC and NSEC3 sets.
+    pub proof: Proof,
+    /// How far it is proven.
+    pub security: Security,
+}
+
+impl Denial {
+    /// Deduced from what is proven (RFC 8198), good for so many seconds.
+    pub fn deduced(soa: RrSet, left: u32, proof: Proof) -> Denial {
+        let soa = Held { security: Security::Secure, ..Held::fresh(left, soa, Proof::default()) };
+        Denial { soa: Some(soa), proof, security: Security::Secure }
+    }
+
+    /// Without anything that shows it.
+    pub fn bare() -> Denial {
+        Denial { soa: None, proof: Proof::default(), security: Security::Unchecked }
+    }
+}
+
+/// A verdict on something about to be stored, and how long that verdict may live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The verdict.
+    pub security: Security,
+    /// Seconds; for what is secure, what its signatures allow (RFC 4035 §5.3.3).
+    pub life: u32,
+    /// Proven without help of the NSEC and NSEC3 sets that came along: they can go.
+    pub without_proof: bool,
+}
+
+impl Judged {
+    /// Nobody has looked.
+    pub const UNCHECKED: Judged =
+        Judged { security: Security::Unchecked, life: u32::MAX, without_proof: false };
+
+    /// Bogus: remembered only briefly (RFC 4035 §4.7).
+    pub fn bogus(reason: Reason) -> Judged {
+        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, without_proof: false }
+    }
+
+    /// Insecure, for as long as the data lives.
+    pub const INSECURE: Judged =
+        Judged { security: Security::Insecure, life: u32::MAX, without_proof: false };
+
+    /// Secure for so many seconds by its own signature.
+    pub fn secure(life: u32) -> Judged {
+        Judged { security: Security::Secure, life, without_proof: true }
+    }
+
+    /// Secure for so many seconds by what came along.
+    pub fn secure_by_proof(life: u32) -> Judged {
+        Judged { without_proof: false, ..Judged::secure(life) }
+    }
 }
 
 /// What one (name, type) turned out to be: one hop of a chain.
@@ -108,15 +192,9 @@ pub enum Hop {
     /// An alias.
     Alias(Alias),
     /// The name exists, the type does not.
-    NoData {
-        /// With its negative TTL.
-        soa: Option<Held>,
-    },
+    NoData(Denial),
     /// The name does not exist.
-    NxDomain {
-        /// With its negative TTL.
-        soa: Option<Held>,
-    },
+    NxDomain(Denial),
 }
 
 /// An alias as held.
@@ -166,7 +244,19 @@ impl Hop {
         match self {
             Hop::Data(sets) => sets.iter().collect(),
             Hop::Alias(alias) => alias.sets(),
-            Hop::NoData { soa } | Hop::NxDomain { soa } => soa.iter().collect(),
+            Hop::NoData(denial) | Hop::NxDomain(denial) => denial.soa.iter().collect(),
+        }
+    }
+
+    /// How far all of it is proven.
+    pub fn security(&self) -> Security {
+        match self {
+            Hop::Data(sets) => sets.first().map(|held| held.security.clone()).unwrap_or_default(),
+            // The CNAME that follows from a DNAME is as good as that (RFC 6672 §5.3.1).
+            Hop::Alias(
+                Alias::Cname(held) | Alias::Dname { dname: held, .. } | Alias::Overlong { dname: held },
+            ) => held.security.clone(),
+            Hop::NoData(denial) | Hop::NxDomain(denial) => denial.security.clone(),
         }
     }
 
@@ -210,6 +300,8 @@ pub struct RrSets {
     max_ttl: u32,
     max_negative_ttl: u32,
     stale_max_age: Option<Duration>,
+    /// Has a DNAME ever proven secure? Only then is it worth looking for one above a name.
+    has_secure_dname: AtomicBool,
 }
 
 impl RrSets {
@@ -229,6 +321,7 @@ impl RrSets {
             stale_max_age: settings
                 .serve_stale
                 .then(|| Duration::from_secs(u64::from(settings.stale_max_age))),
+            has_secure_dname: AtomicBool::new(false),
         }
     }
 
@@ -257,6 +350,9 @@ impl RrSets {
         if let Some(hop) = view.nxdomain(name) {
             return Some(hop);
         }
+        if let Some(alias) = view.secure_dname_above(name) {
+            return Some(Hop::Alias(alias));
+        }
         // For the type CNAME the exact entry may be one made from a DNAME: an alias all the same.
         for (entry, left) in [&exact, &cname].into_iter().flatten() {
             if let Some(alias) = view.alias(entry, *left) {
@@ -265,64 +361,134 @@ impl RrSets {
         }
         let (entry, left) = exact?;
         match &entry.content {
-            Content::NoData(soa) => {
-                Some(Hop::NoData { soa: soa.as_ref().map(|soa| view.held(soa, &entry, left)) })
-            }
+            Content::NoData(soa) => Some(Hop::NoData(view.denial(soa.as_ref(), &entry, left))),
             _ => None,
         }
     }
 
-    /// Stores the RRset and says how it stands now.
-    pub fn store_set(&self, own: &Scratch, set: RrSet, rank: Rank, now: Instant) -> Held {
-        let life = set.ttl.clamp(self.min_ttl, self.max_ttl);
-        let held = Held { set: set.clone(), left: life, life, stale: false };
-        let key = Key::new(&set.owner, set.rtype);
-        self.put(own, key, Entry { content: Content::Set(set), rank, stored: now, life }, now);
-        held
-    }
-
-    /// Stores a redirection: a CNAME, or a DNAME and what follows from it for this one name (R14).
-    pub fn store_alias(&self, own: &Scratch, redirection: Redirection, rank: Rank, now: Instant) -> Alias {
-        match redirection {
-            Redirection::Cname(cname) => Alias::Cname(self.store_set(own, cname, rank, now)),
-            Redirection::Overlong { dname } => {
-                Alias::Overlong { dname: self.store_set(own, dname, rank, now) }
+    /// What a reply says, as it will be held: with our bounds on TTLs, not judged, not stored.
+    /// `None`: the reply says nothing of the name itself.
+    pub fn hop_of(&self, reply: Reply) -> Option<(Hop, Rank)> {
+        let life = |set: &RrSet| set.ttl.clamp(self.min_ttl, self.max_ttl);
+        let held = |set: RrSet, proof: Proof| Held::fresh(life(&set), set, proof);
+        let denial = |soa: Option<RrSet>, proof: Proof| {
+            let negative = self.negative_life(soa.as_ref());
+            let soa = soa.map(|set| Held::fresh(negative, set, Proof::default()));
+            Denial { soa, proof, security: Security::Unchecked }
+        };
+        Some(match reply {
+            Reply::Data { sets, rank, proof } => {
+                (Hop::Data(sets.into_iter().map(|set| held(set, Arc::clone(&proof))).collect()), rank)
             }
-            Redirection::Dname { dname, cname } => {
-                let dname = self.store_set(own, dname, rank, now);
-                let life = dname.life;
-                let key = Key::new(&cname.owner, RrType::CNAME);
-                let content =
-                    Content::Synthesized { cname: cname.clone(), dname_owner: dname.set.owner.clone() };
-                self.put(own, key, Entry { content, rank, stored: now, life }, now);
-                Alias::Dname { dname, cname: Held { set: cname, left: life, life, stale: false } }
+            Reply::Alias { redirection, rank, proof, .. } => {
+                let alias = match redirection {
+                    Redirection::Cname(cname) => Alias::Cname(held(cname, proof)),
+                    Redirection::Overlong { dname } => Alias::Overlong { dname: held(dname, proof) },
+                    Redirection::Dname { dname, cname } => {
+                        let dname = held(dname, proof);
+                        // R11: the TTL of the DNAME.
+                        let cname = Held { set: cname, proof: Proof::default(), ..dname.clone() };
+                        Alias::Dname { dname, cname }
+                    }
+                };
+                (Hop::Alias(alias), rank)
             }
-        }
+            Reply::NoData { soa, proof } => (Hop::NoData(denial(soa, proof)), Rank::AuthAnswer),
+            Reply::NxDomain { soa, proof } => (Hop::NxDomain(denial(soa, proof)), Rank::AuthAnswer),
+            Reply::Referral(_) | Reply::Unusable(_) => return None,
+        })
     }
 
-    /// Stores that the name does not exist.
-    pub fn store_nxdomain(&self, own: &Scratch, name: &Name, soa: Option<RrSet>, now: Instant) -> Hop {
-        let life = self.negative_life(soa.as_ref());
-        let held = soa.clone().map(|set| Held { set, left: life, life, stale: false });
-        let entry = Entry { content: Content::NxDomain(soa), rank: Rank::AuthAnswer, stored: now, life };
-        self.put(own, Key::new(name, ALL_TYPES), entry, now);
-        Hop::NxDomain { soa: held }
+    /// An RRset made from a proven wildcard.
+    pub fn hop_expanded(&self, set: RrSet, proof: Proof) -> Hop {
+        let held = Held { security: Security::Secure, ..Held::fresh(set.ttl, set, proof) };
+        if held.set.rtype == RrType::CNAME { Hop::Alias(Alias::Cname(held)) } else { Hop::Data(vec![held]) }
     }
 
-    /// Stores that the name has no such type.
-    pub fn store_nodata(
+    /// An RRset by itself, as [`RrSets::hop_of`] would hold it.
+    pub fn hop_of_set(&self, set: RrSet) -> Hop {
+        Hop::Data(vec![Held::fresh(set.ttl.clamp(self.min_ttl, self.max_ttl), set, Proof::default())])
+    }
+
+    /// Stores what (name, type) is with the verdict on it, and says how it stands now.
+    pub fn settle(
         &self,
         own: &Scratch,
-        name: &Name,
-        rtype: RrType,
-        soa: Option<RrSet>,
+        question: &Question,
+        hop: Hop,
+        rank: Rank,
+        judged: &Judged,
         now: Instant,
     ) -> Hop {
-        let life = self.negative_life(soa.as_ref());
-        let held = soa.clone().map(|set| Held { set, left: life, life, stale: false });
-        let entry = Entry { content: Content::NoData(soa), rank: Rank::AuthAnswer, stored: now, life };
-        self.put(own, Key::new(name, rtype), entry, now);
-        Hop::NoData { soa: held }
+        let entry = |content: Content, life: u32, proof: &Proof| Entry {
+            content,
+            security: judged.security.clone(),
+            proof: Arc::clone(proof),
+            rank,
+            stored: now,
+            life,
+        };
+        let settled = |held: Held| {
+            let left = held.left.min(judged.life);
+            let proof = if judged.without_proof { Proof::default() } else { held.proof };
+            Held { proof, left, life: left, security: judged.security.clone(), ..held }
+        };
+        let put_set = |held: &Held| {
+            let key = Key::new(&held.set.owner, held.set.rtype);
+            self.put(own, key, entry(Content::Set(held.set.clone()), held.life, &held.proof), now);
+        };
+        let settle_denial = |denial: Denial| Denial {
+            soa: denial.soa.map(settled),
+            security: judged.security.clone(),
+            proof: denial.proof,
+        };
+        let soa_of = |denial: &Denial| {
+            let soa = denial.soa.as_ref();
+            (soa.map(|held| held.set.clone()), soa.map_or(NO_SOA_TTL, |held| held.life))
+        };
+        match hop {
+            Hop::Data(sets) => {
+                let sets: Vec<Held> = sets.into_iter().map(settled).collect();
+                sets.iter().for_each(put_set);
+                Hop::Data(sets)
+            }
+            Hop::Alias(Alias::Cname(cname)) => {
+                let cname = settled(cname);
+                put_set(&cname);
+                Hop::Alias(Alias::Cname(cname))
+            }
+            Hop::Alias(Alias::Overlong { dname }) => {
+                let dname = settled(dname);
+                put_set(&dname);
+                Hop::Alias(Alias::Overlong { dname })
+            }
+            Hop::Alias(Alias::Dname { dname, cname }) => {
+                let (dname, cname) = (settled(dname), settled(cname));
+                put_set(&dname);
+                if judged.security == Security::Secure {
+                    self.has_secure_dname.store(true, Ordering::Relaxed);
+                }
+                let key = Key::new(&cname.set.owner, RrType::CNAME);
+                let dname_owner = dname.set.owner.clone();
+                let content = Content::Synthesized { cname: cname.set.clone(), dname_owner };
+                self.put(own, key, entry(content, cname.life, &Proof::default()), now);
+                Hop::Alias(Alias::Dname { dname, cname })
+            }
+            Hop::NoData(denial) => {
+                let denial = settle_denial(denial);
+                let (soa, life) = soa_of(&denial);
+                let key = Key::new(&question.name, question.rtype);
+                self.put(own, key, entry(Content::NoData(soa), life, &denial.proof), now);
+                Hop::NoData(denial)
+            }
+            Hop::NxDomain(denial) => {
+                let denial = settle_denial(denial);
+                let (soa, life) = soa_of(&denial);
+                let key = Key::new(&question.name, ALL_TYPES);
+                self.put(own, key, entry(Content::NxDomain(soa), life, &denial.proof), now);
+                Hop::NxDomain(denial)
+            }
+        }
     }
 
     /// The negative TTL: the lesser of the SOA's own TTL and its MINIMUM (RFC 2308 §5), within ours.
@@ -393,14 +559,28 @@ impl View<'_> {
             return Some((entry, Left::Fresh(left)));
         }
         let stale = self.fresh == Freshness::Stale
+            && !matches!(entry.security, Security::Bogus(_))
             && self.all.stale_max_age.is_some_and(|max| entry.expired_for(self.now) <= max);
         stale.then_some((entry, Left::Stale))
     }
 
     fn held(&self, set: &RrSet, entry: &Entry, left: Left) -> Held {
         match left {
-            Left::Fresh(left) => Held { set: set.clone(), left, life: entry.life, stale: false },
-            Left::Stale => Held { set: set.clone(), left: STALE_TTL, life: entry.life, stale: true },
+            Left::Fresh(left) => self.held_with(set, entry, left, false),
+            Left::Stale => self.held_with(set, entry, STALE_TTL, true),
+        }
+    }
+
+    fn held_with(&self, set: &RrSet, entry: &Entry, left: u32, stale: bool) -> Held {
+        let (security, proof) = (entry.security.clone(), Arc::clone(&entry.proof));
+        Held { set: set.clone(), left, life: entry.life, stale, security, proof }
+    }
+
+    fn denial(&self, soa: Option<&RrSet>, entry: &Entry, left: Left) -> Denial {
+        Denial {
+            soa: soa.map(|soa| Held { proof: Proof::default(), ..self.held(soa, entry, left) }),
+            proof: Arc::clone(&entry.proof),
+            security: entry.security.clone(),
         }
     }
 
@@ -412,10 +592,36 @@ impl View<'_> {
             if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
                 && let Content::NxDomain(soa) = &entry.content
             {
-                return Some(Hop::NxDomain { soa: soa.as_ref().map(|soa| self.held(soa, &entry, left)) });
+                return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
             }
             at = at.parent().filter(|parent| !parent.is_root())?;
         }
+    }
+
+    /// The nearest secure DNAME above the name, and what it makes of it (R14, R15).
+    fn secure_dname_above(&self, name: &Name) -> Option<Alias> {
+        if !self.all.has_secure_dname.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut at = name.parent()?;
+        while !at.is_root() {
+            if let Some((entry, left)) = self.entry(&at, RrType::DNAME)
+                && entry.security == Security::Secure
+                && let Content::Set(dname) = &entry.content
+            {
+                let redirection = crate::chain::rewrite(name, dname.clone());
+                let dname = self.held(dname, &entry, left);
+                return Some(match redirection.cname() {
+                    Some(cname) => {
+                        let cname = Held { set: cname.clone(), proof: Proof::default(), ..dname.clone() };
+                        Alias::Dname { dname, cname }
+                    }
+                    None => Alias::Overlong { dname },
+                });
+            }
+            at = at.parent()?;
+        }
+        None
     }
 
     fn alias(&self, entry: &Entry, left: Left) -> Option<Alias> {
@@ -436,7 +642,7 @@ impl View<'_> {
                     return None;
                 }
                 let dname = self.held(dname, &above, dname_left);
-                let cname = Held { set: made, left: dname.left, life: dname.life, stale: dname.stale };
+                let cname = Held { set: made, proof: Proof::default(), ..dname.clone() };
                 Some(Alias::Dname { dname, cname })
             }
             _ => None,

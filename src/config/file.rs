@@ -14,11 +14,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::settings::{Kind, SETTINGS, Setting, TABLES, Table};
-use super::{Config, Route, RouteKind, hints};
+use super::{AnchorRecord, Config, Route, RouteKind, anchors, hints};
 use values::Wrong;
 pub(super) use values::{PERIODS, SIZES};
 
-/// Octets of the longest file read, configuration or root hints: far more than anyone writes by
+/// Octets of the longest file read, configuration, root hints or trust anchors: far more than anyone writes by
 /// hand, and little memory.
 pub const MAX_FILE: u64 = 1 << 20;
 /// Errors told at once; who wrote more has a file of another kind.
@@ -94,10 +94,14 @@ impl Config {
             config: Config::default(),
             seen: Vec::new(),
             servers: Vec::new(),
+            anchors: None,
             errors: Vec::new(),
         };
         if syntax.is_empty() {
             reader.file(table.get_ref());
+            if let Some(anchors) = reader.anchors.take() {
+                reader.config.dnssec.anchors = anchors;
+            }
             reader.combinations();
         }
         for error in syntax {
@@ -122,6 +126,8 @@ struct Reader<'t> {
     seen: Vec<(&'static Setting, Range<usize>)>,
     /// Where the servers of each of `config.routes` stand.
     servers: Vec<Range<usize>>,
+    /// Trust anchors of either key, once one stands in the file.
+    anchors: Option<Vec<AnchorRecord>>,
     errors: Vec<ConfigError>,
 }
 
@@ -256,10 +262,16 @@ impl Reader<'_> {
             Kind::Sockets { field, .. } => *field(config) = values::sockets(value)?,
             Kind::Addresses { field } => *field(config) = values::addresses(value)?,
             Kind::Networks { field, .. } => *field(config) = values::networks(value)?,
-            Kind::NotYet { only, .. } => match (only, value.get_ref()) {
-                (Some(only), DeValue::Boolean(found)) if only == found => {}
-                _ => return Err(vec![Wrong::because(value, not_yet(setting, *only))]),
-            },
+            Kind::Zones { field, .. } => *field(config) = values::zones(value)?,
+            Kind::Either { words, field } => *field(config) = values::either(value, words).map_err(one)?,
+            Kind::Anchors { .. } => self.anchors.get_or_insert_default().extend(values::anchors(value)?),
+            Kind::AnchorFile { .. } => {
+                let path = values::path(value, self.path).map_err(one)?;
+                let read = values::read_file(&path)
+                    .and_then(|text| anchors::read(&text, &path.display().to_string()))
+                    .map_err(|what| vec![Wrong::because(value, what)])?;
+                self.anchors.get_or_insert_default().extend(read);
+            }
             // Keys of routes: `route` reads them.
             Kind::Zone { .. } | Kind::Servers { .. } => return Err(vec![Wrong::unexpected(value)]),
         }
@@ -339,11 +351,6 @@ impl Reader<'_> {
 
 fn setting(table: &str, key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|s| s.table == table && s.key == key)
-}
-
-fn not_yet(setting: &Setting, only: Option<bool>) -> String {
-    let remedy = only.map_or("remove the key".to_owned(), |only| format!("only `{only}` is accepted"));
-    format!("{}.{} is not implemented yet; {remedy}", setting.table, setting.key)
 }
 
 /// The known name that differs least from `text`.

@@ -6,6 +6,7 @@
 //!
 //! Shown by: the tests in these files and `tests/config.rs`.
 
+pub mod anchors;
 pub mod file;
 mod hints;
 pub mod settings;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::rrset::RrType;
 use crate::wire::Name;
 pub use file::{ConfigError, ConfigErrors};
 
@@ -102,6 +104,26 @@ pub enum RouteKind {
 #[allow(missing_docs)]
 pub struct Dnssec {
     pub validation: bool,
+    /// Keys that need no proof, of any zones; what no supported algorithm can use stays here, so that
+    /// its zone fails closed.
+    pub anchors: Vec<AnchorRecord>,
+    /// RFC 5011's state; `None`: no rollover is followed.
+    pub trust_anchor_state: Option<PathBuf>,
+    /// Names at and below which nothing is validated (RFC 7646).
+    pub negative: Vec<Name>,
+    /// Algorithms 5 and 7 count (RFC 9905 would have them not).
+    pub sha1_validates: bool,
+}
+
+/// A trust anchor as it was written: a DS or DNSKEY record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AnchorRecord {
+    pub zone: Name,
+    /// DS or DNSKEY.
+    pub rtype: RrType,
+    /// Wire form, of at least the fixed fields.
+    pub rdata: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +169,13 @@ impl Config {
                 timeout: Duration::ZERO,
             },
             routes: Vec::new(),
-            dnssec: Dnssec { validation: false },
+            dnssec: Dnssec {
+                validation: false,
+                anchors: Vec::new(),
+                trust_anchor_state: None,
+                negative: Vec::new(),
+                sha1_validates: false,
+            },
             cache: Cache {
                 max_memory: 0,
                 min_ttl: 0,

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{Config, hints};
+use super::{Config, anchors, hints};
+use crate::wire::Name;
 
 /// The port of DNS (RFC 1035 §4.2).
 pub const DNS_PORT: u16 = 53;
@@ -17,6 +18,10 @@ pub const DNS_PORT: u16 = 53;
 pub const MAX_ADDRESSES: usize = 64;
 /// Networks in one list: each is compared with every client.
 pub const MAX_NETWORKS: usize = 1_024;
+/// Negative trust anchors: they are meant for a broken zone now and then (RFC 7646 §2).
+pub const MAX_ZONES: usize = 1_024;
+/// Is validation on when nobody says otherwise?
+const VALIDATES: bool = false;
 /// Octets of the longest text a server says of itself: one character string (RFC 1035 §3.3).
 pub const MAX_TEXT: usize = 255;
 
@@ -73,8 +78,14 @@ pub enum Kind {
     Zone { example: &'static str },
     /// Addresses, port 53 unless given: the servers of a route.
     Servers { example: &'static str },
-    /// In the contract, not in this version; `only`: the value that already holds.
-    NotYet { only: Option<bool>, example: &'static str },
+    /// Domain names; none by default.
+    Zones { example: &'static str, field: Field<Vec<Name>> },
+    /// DS and DNSKEY records, each as text; with [`Kind::AnchorFile`] in place of the compiled-in ones.
+    Anchors { example: &'static str },
+    /// A path to a master file with such records.
+    AnchorFile { example: &'static str },
+    /// One of two words; the first, which is the default, means `false`.
+    Either { words: [&'static str; 2], field: Field<bool> },
 }
 
 impl Kind {
@@ -89,8 +100,10 @@ impl Kind {
             Kind::Sockets { default, field } => *field(config) = default.to_vec(),
             Kind::Networks { default, field } => *field(config) = default.to_vec(),
             Kind::Hints { .. } => config.resolver.hints = hints::compiled(),
+            Kind::Anchors { .. } => config.dnssec.anchors = anchors::compiled(),
+            Kind::Either { field, .. } => *field(config) = false,
             Kind::Text { .. } | Kind::Path { .. } | Kind::Addresses { .. } => {}
-            Kind::Zone { .. } | Kind::Servers { .. } | Kind::NotYet { .. } => {}
+            Kind::Zone { .. } | Kind::Servers { .. } | Kind::Zones { .. } | Kind::AnchorFile { .. } => {}
         }
     }
 }
@@ -298,38 +311,42 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         table: "dnssec",
         key: "validation",
-        kind: Kind::NotYet { only: Some(false), example: "true" },
+        kind: Kind::Flag { default: VALIDATES, field: |c| &mut c.dnssec.validation },
         help: "Check signatures (RFC 4035).",
     },
     Setting {
         table: "dnssec",
         key: "trust-anchors",
-        kind: Kind::NotYet { only: None, example: r#"[". IN DS 20326 8 2 E06D…"]"# },
-        help: "DS or DNSKEY records to start from, instead of the compiled-in root anchors.",
+        kind: Kind::Anchors {
+            example: r#"["example.com. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4="]"#,
+        },
+        help: "DS or DNSKEY records of any zones to start from, instead of the compiled-in anchors of the \
+               root (keys 20326 and 38696). What is below none of them is not checked. A zone whose \
+               anchors nothing supports gets SERVFAIL.",
     },
     Setting {
         table: "dnssec",
         key: "trust-anchor-file",
-        kind: Kind::NotYet { only: None, example: r#""root.key""# },
-        help: "The same, as a master file.",
+        kind: Kind::AnchorFile { example: "root.key" },
+        help: "The same, as a master file; both together add up.",
     },
     Setting {
         table: "dnssec",
         key: "trust-anchor-state",
-        kind: Kind::NotYet { only: None, example: r#""anchors.state""# },
+        kind: Kind::Path { example: "anchors.state", field: |c| &mut c.dnssec.trust_anchor_state },
         help: "Where RFC 5011 keeps its state. Absent: no RFC 5011.",
     },
     Setting {
         table: "dnssec",
         key: "negative-trust-anchors",
-        kind: Kind::NotYet { only: None, example: r#"["broken.example."]"# },
-        help: "Names at and below which signatures are not checked (RFC 7646).",
+        kind: Kind::Zones { example: r#"["broken.example."]"#, field: |c| &mut c.dnssec.negative },
+        help: "Names at and below which signatures are not checked (RFC 7646), down to the next trust anchor.",
     },
     Setting {
         table: "dnssec",
         key: "sha1",
-        kind: Kind::NotYet { only: None, example: r#""insecure""# },
-        help: "Algorithms 5 and 7: `insecure` (RFC 9905), or `validate` to check them.",
+        kind: Kind::Either { words: ["insecure", "validate"], field: |c| &mut c.dnssec.sha1_validates },
+        help: "Algorithms 5 and 7: `insecure`, as if unknown (RFC 9905), or `validate` to check them.",
     },
     Setting {
         table: "cache",

@@ -45,8 +45,13 @@ impl Kind {
             Kind::Sockets { default, .. } => Some(list(default.iter().map(SocketAddr::to_string))),
             Kind::Networks { default, .. } => Some(list(default.iter().map(IpNet::to_string))),
             Kind::Addresses { .. } => Some(list(std::iter::empty::<IpAddr>().map(|a| a.to_string()))),
-            Kind::NotYet { only, .. } => only.map(|only| only.to_string()),
-            Kind::Text { .. } | Kind::Path { .. } | Kind::Hints { .. } => None,
+            Kind::Zones { .. } => Some(list(std::iter::empty())),
+            Kind::Either { words, .. } => words.first().map(|word| format!("\"{word}\"")),
+            Kind::Anchors { .. }
+            | Kind::AnchorFile { .. }
+            | Kind::Text { .. }
+            | Kind::Path { .. }
+            | Kind::Hints { .. } => None,
             Kind::Zone { .. } | Kind::Servers { .. } => None,
         }
     }
@@ -55,8 +60,12 @@ impl Kind {
     fn example(&self) -> String {
         match self {
             Kind::Text { example, .. } | Kind::Path { example, .. } => format!("\"{example}\""),
-            Kind::Hints { example } | Kind::Zone { example } => format!("\"{example}\""),
-            Kind::Servers { example } | Kind::NotYet { example, .. } => (*example).to_owned(),
+            Kind::Hints { example } | Kind::Zone { example } | Kind::AnchorFile { example } => {
+                format!("\"{example}\"")
+            }
+            Kind::Servers { example } | Kind::Anchors { example } | Kind::Zones { example, .. } => {
+                (*example).to_owned()
+            }
             _ => self.default_text().unwrap_or_default(),
         }
     }
@@ -89,7 +98,6 @@ pub fn default_file() -> String {
             comment(&mut text, setting.help);
             match setting.kind {
                 Kind::Flag { .. } => {}
-                Kind::NotYet { .. } => comment(&mut text, "Not implemented yet."),
                 _ => comment(&mut text, &format!("Takes {}.", setting.kind.expected())),
             }
             _ = match setting.kind.default_text() {
@@ -160,18 +168,17 @@ mod tests {
     }
 
     #[test]
-    fn commented_examples_are_accepted_but_for_what_is_not_implemented() {
+    fn commented_examples_are_accepted() {
         let lines: Vec<String> = default_file()
             .lines()
-            .filter(|line| !line.starts_with("#root-hints"))
+            .filter(|line| !line.starts_with("#root-hints") && !line.starts_with("#trust-anchor-file"))
             .map(|line| match line.strip_prefix('#') {
                 Some(code) if !code.starts_with(' ') => code.to_owned(),
                 _ => line.to_owned(),
             })
             .collect();
-        let errors = Config::parse(&lines.join("\n"), Path::new("x.toml")).unwrap_err();
-        assert_eq!(errors.0.len(), 5, "{errors}");
-        assert!(errors.0.iter().all(|e| e.what.contains("not implemented yet")), "{errors}");
+        let config = Config::parse(&lines.join("\n"), Path::new("x.toml")).unwrap();
+        assert!(config.dnssec.trust_anchor_state.is_some());
     }
 
     #[test]

@@ -287,6 +287,28 @@ mod tests {
     }
 
     #[test]
+    fn garbage_behind_the_digest_is_refused() {
+        // Bleichenbacher's forgery of 2006: with e = 3, a cube root needs no private key when the
+        // verifier does not mind what follows the digest.
+        let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, b"text");
+        let mut wanted = b"\x00\x01\xff\x00".to_vec();
+        wanted.extend_from_slice(SHA1.prefix);
+        wanted.extend_from_slice(digest.as_ref());
+        let start = wanted.clone();
+        wanted.resize(127, 0);
+        let root = BigUint::from_bytes_be(&wanted).cbrt() + 1u8;
+        let opened = root.pow(3).to_bytes_be();
+        assert!(opened.starts_with(&start[1..]) && opened.len() == 126, "the forgery is none");
+        let mut forged = vec![0; 127];
+        let octets = root.to_bytes_be();
+        forged[127 - octets.len()..].copy_from_slice(&octets);
+        let mut key = vec![1, 3];
+        key.resize(2 + 127, 0x7f);
+        assert_eq!(bits(&key[2..]), 1_015);
+        assert!(!rsa(&SHA1, &key, b"text", &forged));
+    }
+
+    #[test]
     fn digests_are_those_of_fips_180() {
         let hex = |d: digest::Digest| d.as_ref().iter().map(|b| format!("{b:02x}")).collect::<String>();
         assert_eq!(hex(DigestType::Sha1.of(&[b"a", b"bc"])), "a9993e364706816aba3e25717850c26c9cd0d89d");

@@ -7,17 +7,21 @@
 //!
 //! Shown by: `tests/scenarios/dnssec_*`.
 
+pub mod aggressive;
+pub mod anchors;
+mod bitmap;
 pub mod crypto;
+pub mod denial;
+mod key;
 pub mod keys;
+mod nsec;
+mod nsec3;
+pub mod sentinel;
 #[cfg(test)]
 mod vectors;
 pub mod verify;
 
 use std::fmt;
-
-use crate::failure::Ede;
-use crate::rrset::RrType;
-use crate::wire::Name;
 
 /// What is known of an RRset's or a denial's authenticity (RFC 4035 §4.3).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -33,6 +37,32 @@ pub enum Security {
     Bogus(Reason),
 }
 
+/// What a zone's keys are worth.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// These keys sign for the zone.
+    Secure(std::sync::Arc<keys::ZoneKeys>),
+    /// Proven to have no chain of trust.
+    Insecure,
+    /// Proven to be no zone of its own: the zone above is responsible.
+    NoCut,
+    /// Its chain of trust is broken.
+    Bogus(Reason),
+}
+
+impl Trust {
+    /// Octets it takes, about.
+    pub fn octets(&self) -> u32 {
+        match self {
+            Trust::Secure(keys) => {
+                let each = |key: &keys::Key| key.public.len() + key.rdata.len() + 80;
+                64 + keys.keys.iter().map(each).sum::<usize>() as u32
+            }
+            _ => 64,
+        }
+    }
+}
+
 /// Why something is bogus; each has its Extended DNS Error (RFC 8914 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -42,7 +72,7 @@ pub enum Reason {
     SignatureExpired,
     /// Every signature's time is yet to come (EDE 8).
     SignatureNotYetValid,
-    /// A signature's inception is after its expiration (EDE 6; RFC 8914 has EDE 25 "Signature Expired before Valid").
+    /// A signature's inception is after its expiration (EDE 25).
     SignatureExpiredBeforeValid,
     /// No signature fits key and data (EDE 6).
     SignatureInvalid,
@@ -84,11 +114,6 @@ impl Reason {
             Reason::UnsupportedAlgorithm => 1,
             Reason::UnsupportedDigest => 2,
         }
-    }
-
-    /// The Extended DNS Error for the RRset that is bogus.
-    pub fn ede(self, owner: &Name, rtype: RrType) -> Ede {
-        Ede::new(self.ede_code(), format!("{owner} {rtype} is bogus: {self}"))
     }
 }
 

@@ -14,7 +14,7 @@
 
 use super::Reason;
 use super::crypto::{Policy, is_signed};
-use super::keys::{Key, ZoneKeys};
+use super::key::{Key, ZoneKeys};
 use crate::budget::{Budget, SIGNATURES};
 use crate::rrset::{RrSet, RrType};
 use crate::wire::Name;
@@ -581,6 +581,38 @@ mod tests {
         let found = establish(&zone, &one, &trusted, NOW, &Policy::default(), &ledger);
         assert_eq!(found, Err(Reason::SignatureInvalid));
         assert_eq!(ledger.signatures_checked(), KEYS_PER_SIGNATURE as u32);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_octets_are_refused(
+            rtype: u16,
+            algorithm: u8,
+            rdata in proptest::collection::vec(proptest::collection::vec(proptest::num::u8::ANY, 0..80), 1..5),
+            rest in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+            public in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+        ) {
+            let mut key = vec![1, 0, 3, algorithm];
+            key.extend_from_slice(&public);
+            let key = Key::from_rdata(&key).unwrap();
+            let set = RrSet::new(name("www.example."), RrType(rtype), 300, rdata.iter().map(Vec::as_slice));
+            // One RRSIG that gets as far as the key, one that is anything.
+            let mut sig = rtype.to_be_bytes().to_vec();
+            sig.extend_from_slice(&[algorithm, 2, 0, 0, 1, 0]);
+            sig.extend_from_slice(&(NOW as u32).to_be_bytes());
+            sig.extend_from_slice(&(NOW as u32).to_be_bytes());
+            sig.extend_from_slice(&key.tag.to_be_bytes());
+            sig.extend_from_slice(b"\x07example\x00");
+            sig.extend_from_slice(&rest);
+            let set = with_sigs(&set, &[sig, rest]);
+            let keys = ZoneKeys { zone: name("example."), keys: vec![key] };
+            proptest::prop_assert!(verify(&set, &keys, NOW, &ANY_SHA1, &budget()).is_err());
+            let dnskey = RrSet { rtype: RrType::DNSKEY, owner: name("example."), ..set.clone() };
+            for anchor in rdata.iter().filter_map(|rdata| Ds::from_rdata(rdata)) {
+                let found = establish(&keys.zone, &dnskey, &[Anchor::Ds(anchor)], NOW, &ANY_SHA1, &budget());
+                proptest::prop_assert!(found.is_err());
+            }
+        }
     }
 
     #[test]

@@ -74,7 +74,8 @@ struct Asking<'a> {
 }
 
 impl Walker {
-    /// Asks the servers of `cut`; a [`Reply::Unusable`] is never returned.
+    /// Asks the servers of `cut`; the first useful reply and who gave it. A [`Reply::Unusable`] is
+    /// never returned.
     pub(super) async fn ask(
         self: &Arc<Self>,
         request: &Arc<Request>,
@@ -83,7 +84,7 @@ impl Walker {
         scope: &Scope,
         manner: Manner,
         minimised: bool,
-    ) -> Result<Reply, Arc<Failure>> {
+    ) -> Result<(Reply, SocketAddr), Arc<Failure>> {
         let manner = if cut.kind == CutKind::Forward { Manner::Forwarder } else { manner };
         let until = (self.world.clock.now() + TIME_PER_ZONE).min(request.budget.deadline());
         let context = Context { walker: self, request, cut, question, scope, manner, minimised, until };
@@ -152,7 +153,7 @@ impl<'a> Asking<'a> {
         if self.candidates.iter().any(|c| c.address == address) {
             return;
         }
-        let Context { walker, cut, .. } = self.context;
+        let Context { walker, cut, request, .. } = self.context;
         let now = walker.world.clock.now();
         let (standing, srtt) = walker.cache.servers.with(address, |s| (s.standing(&cut.zone, now), s.srtt()));
         self.candidates.push(Candidate {
@@ -160,14 +161,15 @@ impl<'a> Asking<'a> {
             name: name.cloned(),
             tries: 0,
             under_way: 0,
-            flawed: false,
+            // What it says of this zone has proven bogus a moment ago.
+            flawed: request.avoids(&cut.zone, address),
             heard: Arc::default(),
             standing,
             srtt,
         });
     }
 
-    async fn run(mut self) -> Result<Reply, Arc<Failure>> {
+    async fn run(mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
         let until = self.context.until;
         self.start_something();
         loop {
@@ -307,14 +309,14 @@ impl<'a> Asking<'a> {
     }
 
     /// A server answered or failed; its reply when it is of use.
-    fn replied(&mut self, index: usize, result: Result<Received, AskError>) -> Option<Reply> {
+    fn replied(&mut self, index: usize, result: Result<Received, AskError>) -> Option<(Reply, SocketAddr)> {
         let candidate = self.candidates.get_mut(index)?;
         candidate.under_way = candidate.under_way.saturating_sub(1);
         let address = candidate.address;
         match result {
             Ok(received) => match self.read(address, &received) {
                 Reply::Unusable(flaw) => self.flawed(index, flaw),
-                reply => return Some(reply),
+                reply => return Some((reply, address)),
             },
             Err(AskError::Silent) => self.tally.silent = self.tally.silent.saturating_add(1),
             Err(AskError::Unreachable) => self.flawed(index, Flaw::Unreachable),

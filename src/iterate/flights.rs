@@ -30,15 +30,26 @@ pub enum Found {
 /// For all who wait.
 pub type Outcome = Result<Found, Arc<Failure>>;
 
-/// What is looked up, and whether glue would do.
+/// What is looked up, and what for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Key {
     /// The owner.
     pub name: Name,
     /// The type.
     pub rtype: RrType,
-    /// A server is to be reached: glue will do. Kept apart, since glue never answers.
-    pub for_reach: bool,
+    /// What for. Kept apart, since glue never answers and an unproven answer is none.
+    pub usage: Usage,
+}
+
+/// What something is looked up for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Usage {
+    /// To be answered with, proven as far as it can be.
+    Proven,
+    /// To be answered with, or to prove something else with: nothing is proven.
+    Raw,
+    /// To reach a server: glue will do, and nothing is proven.
+    Reach,
 }
 
 #[derive(Default)]
@@ -152,7 +163,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Key {
-        Key { name: name.parse().unwrap(), rtype: RrType::A, for_reach: false }
+        Key { name: name.parse().unwrap(), rtype: RrType::A, usage: Usage::Raw }
     }
 
     #[tokio::test]
@@ -160,7 +171,7 @@ mod tests {
         let flights = Flights::default();
         let Role::Lead(lead) = flights.join(key("a."), 1) else { panic!("first leads") };
         let Role::Follow(follow) = flights.join(key("a."), 2) else { panic!("second follows") };
-        let outcome = Ok(Found::Hop(Hop::NoData { soa: None }));
+        let outcome = Ok(Found::Hop(Hop::NoData(crate::cache::rrsets::Denial::bare())));
         lead.finish(&outcome);
         assert_eq!(follow.outcome().await, Some(outcome));
         let Role::Lead(lead) = flights.join(key("a."), 3) else { panic!("a new one leads") };

@@ -11,32 +11,38 @@ mod ask;
 pub mod flights;
 pub mod minimise;
 pub mod select;
+mod validate;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{self, Purpose};
 use crate::cache::Cache;
 use crate::cache::cuts::{Cut, CutKind};
-use crate::cache::rrsets::{Freshness, Held, Hop};
+use crate::cache::rrsets::{Denial, Freshness, Held, Hop, Judged};
 use crate::chain;
 use crate::config::{Config, RouteKind};
+use crate::dnssec::Security;
+use crate::dnssec::anchors::TrustAnchors;
 use crate::failure::{Failure, Limit, Tally};
 use crate::request::Request;
-use crate::rrset::{Question, RrType};
+use crate::rrset::{Question, RrSet, RrType};
 use crate::trace::{CutFrom, Event, LintCode, Why};
 use crate::trust::Rank;
-use crate::trust::scrub::{Manner, NameServer, Reply};
+use crate::trust::scrub::{Manner, NameServer, Proof, Referral, Reply, Volunteered};
 use crate::upstream::Upstream;
 use crate::wire::Name;
 use crate::world::{BoxFuture, World, lock};
-use flights::{Flights, Found, Key, Outcome, Role};
+use flights::{Flights, Found, Key, Outcome, Role, Usage};
 
 /// The port of the DNS.
 pub const PORT: u16 = 53;
+/// Servers asked in turn for something that proves bogus.
+const BOGUS_TRIES: usize = 3;
 /// After a failed priming the hints serve for so long before it is tried again.
 pub const PRIMING_PAUSE: Duration = Duration::from_secs(10);
 /// Life of a cut made from the configuration; it is made anew for every question.
@@ -50,6 +56,7 @@ pub struct Walker {
     flights: Flights,
     /// When the next priming may start.
     priming: Mutex<Option<Instant>>,
+    anchors: ArcSwap<TrustAnchors>,
 }
 
 /// Where in the tree of look-ups of one request we are.
@@ -107,28 +114,64 @@ impl Scope {
 
 /// What a walk came to.
 enum Walked {
-    Reply { reply: Reply, zone: Name },
+    Reply { reply: Reply, zone: Name, server: SocketAddr },
     Glue(Vec<IpAddr>),
 }
 
 impl Walker {
     /// One for all workers.
-    pub fn new(world: World, cache: Arc<Cache>) -> Arc<Walker> {
+    pub fn new(config: &Config, world: World, cache: Arc<Cache>) -> Arc<Walker> {
         let upstream = Upstream::new(world.clone(), Arc::clone(&cache));
-        Arc::new(Walker { world, cache, upstream, flights: Flights::default(), priming: Mutex::new(None) })
+        Arc::new(Walker {
+            world,
+            cache,
+            upstream,
+            flights: Flights::default(),
+            priming: Mutex::new(None),
+            anchors: ArcSwap::from_pointee(TrustAnchors::of(&config.dnssec)),
+        })
     }
 
-    /// What (name, type) is: from the cache, from a walk that is under way, or from one of our own.
+    /// Which keys need no proof.
+    pub fn anchors(&self) -> Arc<TrustAnchors> {
+        self.anchors.load_full()
+    }
+
+    /// Takes the trust anchors of a new configuration. What was proven with the old ones is forgotten.
+    pub fn reload(&self, config: &Config) {
+        let anchors = TrustAnchors::of(&config.dnssec);
+        if anchors != **self.anchors.load() {
+            self.anchors.store(Arc::new(anchors));
+            self.cache.trust.clear();
+            self.cache.aggressive.clear();
+            self.cache.rrsets.clear();
+            self.cache.failures.clear();
+        }
+    }
+
+    /// What (name, type) is: from the cache, from a walk that is under way, or from one of our own;
+    /// proven as far as it can be when the request wants that.
     pub async fn find(
         self: &Arc<Self>,
         request: &Arc<Request>,
         question: &Question,
         scope: &Scope,
     ) -> Result<Hop, Arc<Failure>> {
-        match self.look_up(request, question, scope, false).await? {
+        let usage = if request.validate { Usage::Proven } else { Usage::Raw };
+        self.look_up_hop(request, question, scope, usage).await
+    }
+
+    async fn look_up_hop(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        question: &Question,
+        scope: &Scope,
+        usage: Usage,
+    ) -> Result<Hop, Arc<Failure>> {
+        match self.look_up(request, question, scope, usage).await? {
             Found::Hop(hop) => Ok(hop),
             // Only look-ups for reaching get glue.
-            Found::Glue(_) => Ok(Hop::NoData { soa: None }),
+            Found::Glue(_) => Ok(Hop::NoData(Denial::bare())),
         }
     }
 
@@ -137,33 +180,33 @@ impl Walker {
         request: &'a Arc<Request>,
         question: &'a Question,
         scope: &'a Scope,
-        for_reach: bool,
+        usage: Usage,
     ) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let Question { name, rtype, .. } = question;
             loop {
-                if let Some(hop) = self.cached(request, question, scope) {
+                if let Some(hop) = self.cached(request, question, scope, usage) {
                     return Ok(Found::Hop(hop));
                 }
-                let key = Key { name: name.clone(), rtype: *rtype, for_reach };
+                let key = Key { name: name.clone(), rtype: *rtype, usage };
                 match self.flights.join(key, request.id) {
                     Role::Lead(lead) => {
                         // It may have been stored between looking and leading.
-                        let outcome = match self.cached(request, question, scope) {
+                        let outcome = match self.cached(request, question, scope, usage) {
                             Some(hop) => Ok(Found::Hop(hop)),
-                            None => self.walk_and_store(request, question, scope, for_reach).await,
+                            None => self.learn(request, question, scope, usage).await,
                         };
                         lead.finish(&outcome);
                         return outcome;
                     }
-                    Role::Alone => return self.walk_and_store(request, question, scope, for_reach).await,
+                    Role::Alone => return self.learn(request, question, scope, usage).await,
                     Role::Follow(follow) => {
                         request.trace.note(scope.id, || Event::Joined { question: question.clone() });
                         match timeout_at(request.budget.deadline(), follow.outcome()).await {
                             Err(_) => return Err(out_of(Limit::Time, name)),
                             Ok(None) => {}
                             Ok(Some(Err(f))) if f.is_own_limit() => {
-                                return self.walk_and_store(request, question, scope, for_reach).await;
+                                return self.learn(request, question, scope, usage).await;
                             }
                             Ok(Some(outcome)) => return outcome,
                         }
@@ -173,13 +216,15 @@ impl Walker {
         })
     }
 
-    fn cached(&self, request: &Request, question: &Question, scope: &Scope) -> Option<Hop> {
+    /// What the cache has, good enough for its use.
+    fn cached(&self, request: &Request, question: &Question, scope: &Scope, usage: Usage) -> Option<Hop> {
         if scope.refresh {
             return None;
         }
-        let now = self.world.clock.now();
-        let hop =
-            self.cache.rrsets.look_up(&request.own, &question.name, question.rtype, Freshness::Live, now)?;
+        let hop = self.remembered(request, question)?;
+        if usage == Usage::Proven && hop.security() == Security::Unchecked {
+            return None;
+        }
         request.trace.note(scope.id, || {
             let left = hop.sets().iter().map(|h| h.left).min().unwrap_or(0);
             Event::CacheHit { owner: question.name.clone(), rtype: question.rtype, ttl: left, stale: false }
@@ -187,19 +232,81 @@ impl Walker {
         Some(hop)
     }
 
-    async fn walk_and_store(
+    fn remembered(&self, request: &Request, question: &Question) -> Option<Hop> {
+        let now = self.world.clock.now();
+        self.cache.rrsets.look_up(&request.own, &question.name, question.rtype, Freshness::Live, now)
+    }
+
+    /// Walks, or proves what is only remembered.
+    async fn learn(
         self: &Arc<Self>,
         request: &Arc<Request>,
         question: &Question,
         scope: &Scope,
-        for_reach: bool,
+        usage: Usage,
     ) -> Outcome {
-        match self.walk(request, question, scope, for_reach).await? {
-            Walked::Glue(addresses) => Ok(Found::Glue(addresses)),
-            Walked::Reply { reply, zone } => {
-                Ok(Found::Hop(self.store(request, question, reply, &zone, scope)))
+        if usage == Usage::Proven
+            && !scope.refresh
+            && let Some(hop) = self.remembered(request, question)
+        {
+            let zone = self.zone_of(request, question);
+            let judged = self.judge(request, question, &hop, &zone, scope).await;
+            // Bogus: it may be better when it is asked for again.
+            if !matches!(judged.security, Security::Bogus(_)) {
+                let (now, rank) = (self.world.clock.now(), Rank::AuthAnswer);
+                let hop = self.cache.rrsets.settle(&request.own, question, hop, rank, &judged, now);
+                return Ok(Found::Hop(hop));
             }
         }
+        if usage == Usage::Proven
+            && !scope.refresh
+            && let Some(hop) = self.deduced(request, question)
+        {
+            return Ok(Found::Hop(hop));
+        }
+        let mut bogus = None;
+        for _ in 0..BOGUS_TRIES {
+            match self.walk(request, question, scope, usage == Usage::Reach).await {
+                Ok(Walked::Glue(addresses)) => return Ok(Found::Glue(addresses)),
+                Ok(Walked::Reply { reply, zone, server }) => {
+                    let hop = self.take(request, question, reply, &zone, scope, usage).await;
+                    if !matches!(hop.security(), Security::Bogus(_)) {
+                        return Ok(Found::Hop(hop));
+                    }
+                    bogus = Some(hop);
+                    request.avoid(&zone, server);
+                }
+                Err(failure) => return bogus.map(Found::Hop).ok_or(failure),
+            }
+        }
+        bogus.map(Found::Hop).ok_or_else(|| out_of(Limit::Messages, &question.name))
+    }
+
+    /// Judges a reply if that is wanted, stores it, and says what it is.
+    async fn take(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        question: &Question,
+        mut reply: Reply,
+        zone: &Name,
+        scope: &Scope,
+        usage: Usage,
+    ) -> Hop {
+        let volunteered = match &mut reply {
+            Reply::Alias { volunteered, .. } => std::mem::take(volunteered),
+            _ => Volunteered::default(),
+        };
+        // `ask` turns what is no hop into failures, `walk` follows referrals.
+        let Some((hop, rank)) = self.cache.rrsets.hop_of(reply) else { return Hop::NoData(Denial::bare()) };
+        let judged = match usage {
+            Usage::Proven => self.judge(request, question, &hop, zone, scope).await,
+            Usage::Raw | Usage::Reach => Judged::UNCHECKED,
+        };
+        let hop = self.store(request, question, (hop, rank), &judged, scope);
+        if !volunteered.sets.is_empty() && (volunteered.unforgeable || judged.security == Security::Secure) {
+            self.store_volunteered(request, volunteered.sets, zone, scope);
+        }
+        hop
     }
 
     /// From the closest cut down to the answer.
@@ -230,18 +337,18 @@ impl Walker {
                 labels
             };
             if step >= labels {
-                match self.ask(request, &cut, question, scope, Manner::Authority, false).await? {
+                let (reply, server) =
+                    self.ask(request, &cut, question, scope, Manner::Authority, false).await?;
+                match reply {
                     Reply::Referral(referral) => {
                         if *rtype == RrType::DS && referral.zone == *name {
                             // It does not know that DS is the parent's (RFC 4035 §3.1.4.1).
-                            return Ok(Walked::Reply {
-                                reply: Reply::NoData { soa: None },
-                                zone: cut.zone.clone(),
-                            });
+                            let reply = Reply::NoData { soa: None, proof: Proof::default() };
+                            return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server });
                         }
-                        cut = self.enter(referral, &cut);
+                        cut = self.enter(request, referral, &cut);
                     }
-                    reply => return Ok(Walked::Reply { reply, zone: cut.zone.clone() }),
+                    reply => return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server }),
                 }
             } else {
                 let part = Question {
@@ -254,34 +361,30 @@ impl Walker {
                     continue;
                 }
                 match self.ask(request, &cut, &part, scope, Manner::Authority, true).await {
-                    Ok(Reply::Referral(referral)) => cut = self.enter(referral, &cut),
-                    Ok(Reply::Alias { redirection, rank, volunteered }) => {
+                    Ok((Reply::Referral(referral), _)) => cut = self.enter(request, referral, &cut),
+                    Ok((Reply::Alias { redirection, rank, volunteered, proof }, server)) => {
                         if let Some(dname) = redirection.dname() {
                             // A DNAME above the part is above the whole name too (R9).
                             let redirection = chain::rewrite(name, dname.clone());
-                            let reply = Reply::Alias { redirection, rank, volunteered: Vec::new() };
-                            return Ok(Walked::Reply { reply, zone: cut.zone.clone() });
+                            let volunteered = Volunteered::default();
+                            let reply = Reply::Alias { redirection, rank, volunteered, proof };
+                            return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server });
                         }
-                        self.store(
-                            request,
-                            &part,
-                            Reply::Alias { redirection, rank, volunteered },
-                            &cut.zone,
-                            scope,
-                        );
-                        request.budget.minimised_in_vain();
+                        let reply = Reply::Alias { redirection, rank, volunteered, proof };
+                        self.store_part(request, &part, reply, scope);
                         shown = step;
                         continue;
                     }
-                    Ok(reply @ (Reply::Data { .. } | Reply::NoData { .. })) => {
-                        self.store(request, &part, reply, &cut.zone, scope);
-                        request.budget.minimised_in_vain();
+                    Ok((reply @ (Reply::Data { .. } | Reply::NoData { .. }), _)) => {
+                        self.store_part(request, &part, reply, scope);
                         shown = step;
+                        // Below a name that the root itself has there are no cuts.
+                        minimise &= !cut.zone.is_root();
                         continue;
                     }
                     // Some servers deny empty non-terminals or fail at them: the whole name decides
                     // (RFC 9156 §2.3 step 6, in its relaxed form).
-                    Ok(Reply::NxDomain { .. } | Reply::Unusable(_)) => {
+                    Ok((Reply::NxDomain { .. } | Reply::Unusable(_), _)) => {
                         request.budget.minimised_in_vain();
                         minimise = false;
                         continue;
@@ -302,49 +405,77 @@ impl Walker {
         }
     }
 
-    fn enter(&self, referral: crate::trust::scrub::Referral, above: &Cut) -> Arc<Cut> {
+    /// Goes down to the cut of a referral. What the parent said of its DS is remembered, unproven.
+    fn enter(&self, request: &Request, mut referral: Referral, above: &Cut) -> Arc<Cut> {
+        if request.config.dnssec.validation {
+            let question = Question::new(referral.zone.clone(), RrType::DS);
+            let proof = std::mem::take(&mut referral.proof);
+            let reply = match referral.ds.take() {
+                Some(ds) => Some(Reply::Data { sets: vec![ds], rank: Rank::AuthAnswer, proof }),
+                None if !proof.is_empty() => Some(Reply::NoData { soa: None, proof }),
+                None => None,
+            };
+            if let Some(hop) = reply.and_then(|reply| self.cache.rrsets.hop_of(reply))
+                && self.remembered(request, &question).is_none()
+            {
+                self.store(request, &question, hop, &Judged::UNCHECKED, &Scope::hop(0));
+            }
+        }
         let cut = Arc::new(Cut::delegated(referral, above, self.world.clock.now()));
         self.cache.cuts.store(&cut);
         cut
+    }
+
+    /// The zone whose servers are asked for (name, type), as far as is known.
+    fn zone_of(self: &Arc<Self>, request: &Arc<Request>, question: &Question) -> Name {
+        self.closest_cut(request, &question.name, question.rtype).0.zone.clone()
     }
 
     /// Is it known that a minimised question would be answered without a referral?
     fn leads_nowhere(&self, request: &Request, part: &Question) -> bool {
         let now = self.world.clock.now();
         let known = self.cache.rrsets.look_up(&request.own, &part.name, part.rtype, Freshness::Live, now);
-        matches!(known, Some(Hop::Data(_) | Hop::NoData { .. }))
+        matches!(known, Some(Hop::Data(_) | Hop::NoData(_)))
     }
 
-    /// Puts a reply into the cache and says what it is.
-    fn store(&self, request: &Request, question: &Question, reply: Reply, zone: &Name, scope: &Scope) -> Hop {
+    /// Puts a hop into the cache.
+    fn store(
+        &self,
+        request: &Request,
+        question: &Question,
+        (hop, rank): (Hop, Rank),
+        judged: &Judged,
+        scope: &Scope,
+    ) -> Hop {
         let now = self.world.clock.now();
-        let (own, rrsets) = (&request.own, &self.cache.rrsets);
-        let hop = match reply {
-            Reply::Data { sets, rank } => {
-                Hop::Data(sets.into_iter().map(|set| rrsets.store_set(own, set, rank, now)).collect())
-            }
-            Reply::Alias { redirection, rank, volunteered } => {
-                let alias = rrsets.store_alias(own, redirection, rank, now);
-                for set in volunteered {
-                    let closer =
-                        self.cache.cuts.closest(&set.owner, now).is_some_and(|c| c.zone.is_below(zone));
-                    let known = rrsets.look_up(own, &set.owner, set.rtype, Freshness::Live, now).is_some();
-                    if !closer && !known {
-                        let held = rrsets.store_set(own, set, Rank::Volunteered, now);
-                        note_stored(request, scope, &held, true);
-                    }
-                }
-                Hop::Alias(alias)
-            }
-            Reply::NxDomain { soa } => rrsets.store_nxdomain(own, &question.name, soa, now),
-            Reply::NoData { soa } => rrsets.store_nodata(own, &question.name, question.rtype, soa, now),
-            // `ask` turns these into failures, `walk` follows those.
-            Reply::Referral(_) | Reply::Unusable(_) => Hop::NoData { soa: None },
-        };
+        let hop = self.cache.rrsets.settle(&request.own, question, hop, rank, judged, now);
         for held in hop.sets() {
             note_stored(request, scope, held, false);
         }
         hop
+    }
+
+    /// Further links of an in-zone chain: not below a closer cut, and never over what is known (R3).
+    fn store_volunteered(&self, request: &Request, sets: Vec<RrSet>, zone: &Name, scope: &Scope) {
+        let now = self.world.clock.now();
+        for set in sets {
+            let question = Question::new(set.owner.clone(), set.rtype);
+            let closer = self.cache.cuts.closest(&set.owner, now).is_some_and(|c| c.zone.is_below(zone));
+            if !closer && self.remembered(request, &question).is_none() {
+                let hop = self.cache.rrsets.hop_of_set(set);
+                let (rank, judged) = (Rank::Volunteered, Judged::UNCHECKED);
+                let hop = self.cache.rrsets.settle(&request.own, &question, hop, rank, &judged, now);
+                hop.sets().iter().for_each(|held| note_stored(request, scope, held, true));
+            }
+        }
+    }
+
+    /// The answer to a minimised question: remembered as what it is, and proves nothing here.
+    fn store_part(&self, request: &Request, part: &Question, reply: Reply, scope: &Scope) {
+        if let Some(hop) = self.cache.rrsets.hop_of(reply) {
+            self.store(request, part, hop, &Judged::UNCHECKED, scope);
+        }
+        request.budget.minimised_in_vain();
     }
 
     /// Where the walk begins: at a stub or forward zone, at a known cut, or at the root. What the
@@ -403,7 +534,7 @@ impl Walker {
                     why: Why::ServerAddress,
                     parent,
                 });
-                let found = self.look_up(request, &question, &scope, true).await;
+                let found = self.look_up(request, &question, &scope, Usage::Reach).await;
                 let glue = matches!(found, Ok(Found::Glue(_)));
                 let addresses = match found {
                     Ok(Found::Glue(addresses)) => addresses,
@@ -468,7 +599,7 @@ impl Walker {
         let question = Question::new(Name::root(), RrType::NS);
         let scope = Scope::hop(request.trace.open());
         let reply = self.ask(request, &hints, &question, &scope, Manner::Priming, false).await;
-        let Ok(Reply::Referral(mut referral)) = reply else { return };
+        let Ok((Reply::Referral(mut referral), _)) = reply else { return };
         for server in &mut referral.servers {
             // RFC 9609 §3.3: not every address needs to come along.
             if server.glue.is_empty()

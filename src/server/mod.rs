@@ -113,9 +113,11 @@ impl Service {
         let old = self.settings.load();
         if old.config.routes != config.routes || old.config.resolver.hints != config.resolver.hints {
             self.resolver.cache().cuts.clear();
+            self.resolver.cache().aggressive.clear();
             self.resolver.cache().rrsets.clear();
             self.resolver.cache().failures.clear();
         }
+        self.resolver.reload(&config);
         self.settings.store(Arc::new(Settings::new(config, self.local_names)));
     }
 
@@ -228,7 +230,10 @@ impl Service {
         if let Some(local) = settings.local.answer(&question) {
             return respond::build(&local_answer(&question, local), &asker);
         }
-        let request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
+        let mut request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
+        if asker.flags & Header::CD != 0 {
+            request = request.unchecked();
+        }
         respond::build(&self.recurse(&Arc::new(request), question).await, &asker)
     }
 

@@ -23,8 +23,16 @@ use crate::wire::{Name, name};
 pub const MAX_SERVERS: usize = 20;
 /// Glue addresses read for one name server.
 pub const MAX_GLUE_PER_SERVER: usize = 8;
+/// NSEC and NSEC3 sets read from one reply: RFC 5155 needs three for a denial, a chain's reply may
+/// bring some for each link.
+pub const MAX_PROOF_SETS: usize = 12;
+/// Signatures kept for one RRset. A zone in an algorithm rollover has two or three.
+pub const MAX_SIGNATURES: usize = 8;
 /// Further hops taken from one reply that cannot be forged (R3): no more than a chain may have.
 pub const MAX_VOLUNTEERED: usize = 64;
+
+/// The NSEC and NSEC3 sets that came with something; shared, since every copy of it needs them.
+pub type Proof = std::sync::Arc<[RrSet]>;
 
 /// What was asked, of whom.
 #[derive(Clone, Debug)]
@@ -59,6 +67,8 @@ pub enum Reply {
         sets: Vec<RrSet>,
         /// By the AA bit.
         rank: Rank,
+        /// NSEC and NSEC3 sets of the authority section: for answers made from a wildcard.
+        proof: Proof,
     },
     /// The name is an alias.
     Alias {
@@ -66,23 +76,39 @@ pub enum Reply {
         redirection: Redirection,
         /// By the AA bit.
         rank: Rank,
-        /// Further links of an in-zone chain, when the reply is unforgeable (R3).
-        volunteered: Vec<RrSet>,
+        /// Further links of an in-zone chain (R3).
+        volunteered: Volunteered,
+        /// As in [`Reply::Data`].
+        proof: Proof,
     },
     /// The name exists, the type does not.
     NoData {
         /// Bounds how long that may be remembered (RFC 2308 §5).
         soa: Option<RrSet>,
+        /// NSEC and NSEC3 sets.
+        proof: Proof,
     },
     /// The name does not exist.
     NxDomain {
         /// Bounds how long that may be remembered.
         soa: Option<RrSet>,
+        /// NSEC and NSEC3 sets.
+        proof: Proof,
     },
     /// Somebody else knows: a zone cut below.
     Referral(Referral),
     /// Nothing that helps.
     Unusable(Flaw),
+}
+
+/// Links that a server added to its answer with AA=1: to be believed when nobody off the path can
+/// have made the reply, or when its first link proves secure (R3).
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Volunteered {
+    pub sets: Vec<RrSet>,
+    /// It came over TCP or echoed our cookie.
+    pub unforgeable: bool,
 }
 
 /// A delegation as the parent's server gives it.
@@ -92,6 +118,10 @@ pub struct Referral {
     pub zone: Name,
     pub ttl: u32,
     pub servers: Vec<NameServer>,
+    /// The DS set of the cut, if it came along.
+    pub ds: Option<RrSet>,
+    /// NSEC and NSEC3 sets, which may prove that there is none.
+    pub proof: Proof,
 }
 
 /// A name server with the addresses that came along.
@@ -149,28 +179,25 @@ fn understand(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Re
         _ => owned.redirection(asked, notes),
     };
     if let Some(redirection) = redirection {
-        let volunteered = if asked.unforgeable && authoritative {
-            volunteered(message, asked, &redirection)
-        } else {
-            Vec::new()
-        };
-        return Reply::Alias { redirection, rank, volunteered };
+        let sets = if authoritative { volunteered(message, asked, &redirection) } else { Vec::new() };
+        let volunteered = Volunteered { sets, unforgeable: asked.unforgeable };
+        return Reply::Alias { redirection, rank, volunteered, proof: proof_of(message, asked) };
     }
     if asked.manner == Manner::Priming && !owned.sets.is_empty() {
         return Reply::Referral(referral(message, asked, Section::Answer, asked.zone.clone()));
     }
     if !owned.sets.is_empty() {
-        return Reply::Data { sets: owned.sets, rank };
+        return Reply::Data { sets: owned.sets, rank, proof: proof_of(message, asked) };
     }
     if rcode == YXDOMAIN {
         return Reply::Unusable(Flaw::Rcode(rcode));
     }
     let soa = soa_of(message, asked);
     if rcode == NXDOMAIN {
-        return Reply::NxDomain { soa };
+        return Reply::NxDomain { soa, proof: proof_of(message, asked) };
     }
     if soa.is_some() || owned.other_types || asked.manner == Manner::Forwarder {
-        return Reply::NoData { soa };
+        return Reply::NoData { soa, proof: proof_of(message, asked) };
     }
     no_soa(message, asked, authoritative)
 }
@@ -201,7 +228,7 @@ fn no_soa(message: &Message<'_>, asked: &Asked<'_>, authoritative: bool) -> Repl
     match cut {
         Some(zone) => Reply::Referral(referral(message, asked, Section::Authority, zone)),
         None if elsewhere => Reply::Unusable(Flaw::Upward),
-        None if authoritative => Reply::NoData { soa: None },
+        None if authoritative => Reply::NoData { soa: None, proof: proof_of(message, asked) },
         None if at_zone => Reply::Unusable(Flaw::Upward),
         None => Reply::Unusable(Flaw::Empty),
     }
@@ -231,7 +258,36 @@ fn referral(message: &Message<'_>, asked: &Asked<'_>, section: Section, zone: Na
             ttl = ttl.min(record.ttl().max(1));
         }
     }
-    Referral { zone, ttl, servers }
+    let ds = signed_sets(message, |rtype, owner| rtype == RrType::DS && *owner == zone).pop();
+    Referral { ds, proof: proof_of(message, asked), zone, ttl, servers }
+}
+
+/// NSEC and NSEC3 sets of the authority section, with their signatures.
+fn proof_of(message: &Message<'_>, asked: &Asked<'_>) -> Proof {
+    signed_sets(message, |rtype, owner| {
+        matches!(rtype, RrType::NSEC | RrType::NSEC3) && owner.is_at_or_below(asked.zone)
+    })
+    .into()
+}
+
+/// RRsets of the authority section that `wanted` takes, at most [`MAX_PROOF_SETS`], with signatures.
+fn signed_sets(message: &Message<'_>, wanted: impl Fn(RrType, &Name) -> bool) -> Vec<RrSet> {
+    let mut found: Vec<Gathering> = Vec::new();
+    for record in message.section(Section::Authority) {
+        if !matches!(record.rtype(), RrType::DS | RrType::NSEC | RrType::NSEC3) || record.class() != Class::IN
+        {
+            continue;
+        }
+        let Some(owner) = record.owner().filter(|owner| wanted(record.rtype(), owner)) else { continue };
+        let known = found.iter().any(|g| g.rtype == record.rtype() && g.owner == owner);
+        if known || found.len() < MAX_PROOF_SETS {
+            gather(&mut found, &record, owner, &mut Notes::default());
+        }
+    }
+    if !found.is_empty() {
+        attach_signatures(message, Section::Authority, &mut found);
+    }
+    found.into_iter().map(Gathering::into_set).collect()
 }
 
 fn address(rdata: &[u8]) -> Option<IpAddr> {
@@ -253,8 +309,10 @@ fn soa_of(message: &Message<'_>, asked: &Asked<'_>) -> Option<RrSet> {
         if !name.is_at_or_below(&owner) || !owner.is_at_or_below(asked.zone) {
             return None;
         }
-        let rdata = record.rdata()?;
-        Some(RrSet::new(owner, RrType::SOA, record.ttl(), [rdata.as_slice()]))
+        let mut found = Vec::new();
+        gather(&mut found, &record, owner, &mut Notes::default());
+        attach_signatures(message, Section::Authority, &mut found);
+        found.pop().map(Gathering::into_set)
     })
 }
 
@@ -320,7 +378,7 @@ impl Owned {
                 other_types = true;
             }
         }
-        attach_signatures(message, &mut found);
+        attach_signatures(message, Section::Answer, &mut found);
         Owned { other_types, ..Owned::sort_out(found, asked, notes) }
     }
 
@@ -403,13 +461,15 @@ fn name_only(rdata: &[u8]) -> bool {
     rdata.len() <= name::MAX_NAME && Name::from_wire(rdata).is_ok()
 }
 
-fn attach_signatures(message: &Message<'_>, found: &mut [Gathering]) {
-    for record in message.section(Section::Answer).filter(|r| r.rtype() == RrType::RRSIG) {
+fn attach_signatures(message: &Message<'_>, section: Section, found: &mut [Gathering]) {
+    for record in message.section(section).filter(|r| r.rtype() == RrType::RRSIG) {
         let Some(rdata) = record.rdata().filter(|r| r.len() > 18) else { continue };
         let covered = RrType(u16::from_be_bytes([rdata[0], rdata[1]]));
         if let Some(g) = found.iter_mut().find(|g| g.rtype == covered && record.is_owned_by(&g.owner)) {
             g.ttl = g.ttl.min(record.ttl());
-            g.sigs.push(rdata);
+            if g.sigs.len() < MAX_SIGNATURES {
+                g.sigs.push(rdata);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@
 pub mod cookies;
 pub mod descriptors;
 pub mod sockets;
+mod sources;
 pub mod tcp;
 pub mod udp;
 
@@ -347,7 +348,9 @@ impl Upstream {
         if manner.mixed_case {
             question.name = mix_case(&question.name, rng);
         }
-        let flags = if query.recursive { Header::RD } else { 0 };
+        // A forwarder is not to keep from us what it finds bogus (RFC 6840 §5.9).
+        let check = if request.config.dnssec.validation { Header::CD } else { 0 };
+        let flags = if query.recursive { Header::RD | check } else { 0 };
         let mut writer = MessageWriter::new(id, flags, 512);
         // A question always fits: 12 + 255 + 4 octets.
         let _ = writer.question(&question);
@@ -358,7 +361,9 @@ impl Upstream {
         if manner.edns {
             let option = [&cookie[..], server_part.as_deref().unwrap_or_default()].concat();
             let options = if manner.cookie { vec![(cookies::OPTION_CODE, option)] } else { Vec::new() };
-            writer.opt(request.config.resolver.edns_buffer_size, 0, 0, &options);
+            const DO: u16 = 0x8000;
+            let flags = if request.config.dnssec.validation { DO } else { 0 };
+            writer.opt(request.config.resolver.edns_buffer_size, 0, flags, &options);
         }
         Outgoing { bytes: writer.finish(), id, question, cookie, had_server_cookie }
     }

@@ -15,7 +15,7 @@ pub mod name;
 pub mod reader;
 pub mod writer;
 
-pub use name::{Name, NameError};
+pub use name::{Name, NameError, wire_len};
 pub use reader::{Edns, Header, Message, ReadError, Record};
 pub use writer::MessageWriter;
 

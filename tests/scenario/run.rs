@@ -285,6 +285,16 @@ fn config(settings: &Settings, mode: Mode) -> Result<Config, String> {
         config.routes.push(Route { zone: Name::root(), kind: RouteKind::Forward, servers });
     }
     config.dnssec.validation = !settings.trust_anchors.is_empty();
+    config.dnssec.anchors = Vec::new();
+    for anchor in &settings.trust_anchors {
+        config.dnssec.anchors.extend(cnamed::config::anchors::read(anchor, "trust-anchor")?);
+    }
+    for name in &settings.negative_trust_anchors {
+        let name = name.trim_matches('"').parse();
+        config.dnssec.negative.push(name.map_err(|e| format!("domain-insecure: {e}"))?);
+    }
+    // Many published scenarios are signed with algorithms 5 and 7.
+    config.dnssec.sha1_validates = true;
     config.cache.min_ttl = settings.min_ttl.unwrap_or(config.cache.min_ttl);
     config.cache.max_ttl = settings.max_ttl.unwrap_or(config.cache.max_ttl);
     Ok(config)

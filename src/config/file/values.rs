@@ -12,8 +12,9 @@ use toml::de::DeValue;
 use tracing_subscriber::EnvFilter;
 
 use super::{MAX_FILE, Value};
-use crate::config::settings::{DNS_PORT, Kind, MAX_ADDRESSES, MAX_NETWORKS, MAX_TEXT};
-use crate::config::show;
+use crate::config::anchors::{self, MAX_ANCHORS};
+use crate::config::settings::{DNS_PORT, Kind, MAX_ADDRESSES, MAX_NETWORKS, MAX_TEXT, MAX_ZONES};
+use crate::config::{AnchorRecord, show};
 use crate::wire::Name;
 
 /// A value that a setting does not take.
@@ -77,8 +78,15 @@ impl Kind {
                      \"192.0.2.54:5353\" or \"[2001:db8::1]:53\""
                 )
             }
-            Kind::NotYet { only: Some(only), .. } => format!("only `{only}`: not implemented yet"),
-            Kind::NotYet { only: None, .. } => "nothing: not implemented yet".to_owned(),
+            Kind::Zones { .. } => sized(MAX_ZONES, "domain names, each once"),
+            Kind::Anchors { .. } => sized(
+                MAX_ANCHORS,
+                "DS or DNSKEY records, each as text with owner, type and RDATA (TTL and class may stand as well)",
+            ),
+            Kind::AnchorFile { .. } => {
+                "the path of a master file with DS or DNSKEY records, as text".to_owned()
+            }
+            Kind::Either { words: [a, b], .. } => format!("\"{a}\" or \"{b}\""),
         }
     }
 }
@@ -179,6 +187,40 @@ pub(super) fn networks(value: &Value<'_>) -> Result<Vec<IpNet>, Vec<Wrong>> {
 pub(super) fn zone(value: &Value<'_>) -> Result<Name, Vec<Wrong>> {
     let text = string(value).map_err(|wrong| vec![wrong])?;
     text.parse().map_err(|e| vec![Wrong::because(value, format!("expected a domain name: {e}"))])
+}
+
+pub(super) fn zones(value: &Value<'_>) -> Result<Vec<Name>, Vec<Wrong>> {
+    list(value, 0..=MAX_ZONES, |text| text.parse().ok())
+}
+
+/// Is it the second of two words?
+pub(super) fn either(value: &Value<'_>, words: &[&str; 2]) -> Result<bool, Wrong> {
+    let text = string(value)?;
+    let at = words.iter().position(|word| *word == text);
+    at.map(|at| at == 1).ok_or(Wrong::unexpected(value))
+}
+
+/// A list of texts, each a record in presentation form.
+pub(super) fn anchors(value: &Value<'_>) -> Result<Vec<AnchorRecord>, Vec<Wrong>> {
+    let DeValue::Array(items) = value.get_ref() else { return Err(vec![Wrong::unexpected(value)]) };
+    if items.len() > MAX_ANCHORS {
+        return Err(vec![Wrong::unexpected(value)]);
+    }
+    let (mut good, mut wrong) = (Vec::new(), Vec::new());
+    for item in items.iter() {
+        let Some(text) = item.get_ref().as_str() else {
+            wrong.push(Wrong::unexpected(item));
+            continue;
+        };
+        match anchors::read(text, "record") {
+            Ok(read) if read.is_empty() => {
+                wrong.push(Wrong::because(item, "expected a DS or DNSKEY record, as text"));
+            }
+            Ok(read) => good.extend(read),
+            Err(what) => wrong.push(Wrong::because(item, format!("expected a DS or DNSKEY record: {what}"))),
+        }
+    }
+    if wrong.is_empty() { Ok(good) } else { Err(wrong) }
 }
 
 pub(super) fn servers(value: &Value<'_>) -> Result<Vec<SocketAddr>, Vec<Wrong>> {
