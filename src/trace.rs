@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::dnssec::Security;
 use crate::failure::Failure;
 use crate::rrset::{Question, RrType};
+use crate::security::Security;
 use crate::wire::Name;
 use crate::world::{Transport, lock};
 

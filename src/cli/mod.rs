@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod config;
+pub mod saver;
 pub mod serve;
 pub mod trace;
 

@@ -465,7 +465,7 @@ impl Walker {
                 let hop = self.cache.rrsets.hop_of_set(set);
                 let (rank, judged) = (Rank::Volunteered, Judged::UNCHECKED);
                 let hop = self.cache.rrsets.settle(&request.own, &question, hop, rank, &judged, now);
-                hop.sets().iter().for_each(|held| note_stored(request, scope, held, true));
+                hop.sets().into_iter().for_each(|held| note_stored(request, scope, held, true));
             }
         }
     }

@@ -288,7 +288,7 @@ fn step_node(step: &Step) -> Option<Node> {
             Node::leaf(Line::plain(format!("found {}{glue}", addresses.join(", "))))
         }
         Step::Judged(Security::Unchecked) => return None,
-        Step::Judged(Security::Insecure) => Node::leaf(Line::plain("insecure: not signed, as is proven")),
+        Step::Judged(Security::Insecure) => Node::leaf(Line::plain("insecure: no chain of trust leads here")),
         Step::Judged(Security::Secure) => Node::leaf(Line::plain("secure")),
         Step::Judged(Security::Bogus(why)) => Node::leaf(Line::of(Tone::Bad, format!("bogus: {why}"))),
         Step::Lint { code, owner } => Node::leaf(Line::of(Tone::Odd, format!("lint {code}: {owner}"))),
