@@ -188,9 +188,6 @@ async fn the_hops_shown_are_those_of_the_answer() {
     }
 }
 
-/// What `docs/lab.md` says and the resolver does not do, or the other way round: to be settled.
-
-
 #[tokio::test(start_paused = true)]
 async fn the_outcomes_are_those_of_the_labs_documentation() {
     let mut differing = Vec::new();

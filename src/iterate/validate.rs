@@ -24,7 +24,7 @@ use crate::dnssec::keys::{self, Anchor, DsUse, ZoneKeys};
 use crate::dnssec::{Reason, Security, Trust, verify};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::Event;
+use crate::trace::{Event, Why};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::BoxFuture;
@@ -49,6 +49,14 @@ impl Case<'_> {
     fn anchor_for(&self, name: &Name, rtype: RrType) -> Option<Name> {
         let parent = if rtype == RrType::DS { name.parent() } else { None };
         self.anchors.closest(parent.as_ref().unwrap_or(name)).map(|(zone, _)| zone.clone())
+    }
+
+    /// For the look-up of what a proof needs, with a place of its own in the trace.
+    fn proof_scope(&self, question: &Question) -> Scope {
+        let id = self.request.trace.open();
+        let parent = self.scope.id;
+        self.request.trace.note(id, || Event::Wanted { question: question.clone(), why: Why::Proof, parent });
+        Scope { id, ..self.scope.for_proof() }
     }
 
     fn policy(&self) -> Policy {
@@ -336,7 +344,7 @@ impl Walker {
             return (Trust::Insecure, MAX_TRUST_TTL);
         }
         let question = Question::new(zone.clone(), RrType::DS);
-        let scope = case.scope.for_proof();
+        let scope = case.proof_scope(&question);
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
             Err(_) => return (Trust::Bogus(Reason::ChainBroken), 0),
@@ -407,7 +415,7 @@ impl Walker {
     /// comes back to [`Walker::prove_keys`] with the set at hand.
     async fn fetch_keys(self: &Arc<Self>, case: Case<'_>, zone: &Name) -> (Trust, u32) {
         let question = Question::new(zone.clone(), RrType::DNSKEY);
-        let scope = case.scope.for_keys_of(zone);
+        let scope = case.proof_scope(&question).for_keys_of(zone);
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
             Err(_) => return (Trust::Bogus(Reason::ChainBroken), 0),
