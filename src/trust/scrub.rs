@@ -175,8 +175,8 @@ fn understand(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Re
     let owned = Owned::collect(message, asked, notes);
     let redirection = match (&owned.dname, rcode) {
         // The server has tried and says that the result is too long (R12); with a CNAME for this
-        // name it speaks of a later one.
-        (Some(dname), YXDOMAIN) if owned.cname.is_none() => {
+        // name, or of several DNAMEs, it speaks of another.
+        (Some(dname), YXDOMAIN) if owned.cname.is_none() && !owned.several_dnames => {
             Some(Redirection::Overlong { dname: dname.clone() })
         }
         _ => owned.redirection(asked, notes),
@@ -325,6 +325,8 @@ struct Owned {
     sets: Vec<RrSet>,
     cname: Option<RrSet>,
     dname: Option<RrSet>,
+    /// It was the first of several at its owner (R6).
+    several_dnames: bool,
     /// The name has records of types that were not asked for: it exists, and the type does not.
     other_types: bool,
 }
@@ -386,7 +388,8 @@ impl Owned {
     }
 
     fn sort_out(found: Vec<Gathering>, asked: &Asked<'_>, notes: &mut Notes) -> Owned {
-        let mut owned = Owned { sets: Vec::new(), cname: None, dname: None, other_types: false };
+        let mut owned =
+            Owned { sets: Vec::new(), cname: None, dname: None, several_dnames: false, other_types: false };
         let name = &asked.question.name;
         for gathering in found {
             match gathering.rtype {
@@ -398,6 +401,7 @@ impl Owned {
                         gathering.sigs.iter().any(|s| s.get(3).is_some_and(|l| usize::from(*l) < labels));
                     let nearer = owned.dname.as_ref().is_none_or(|d| gathering.owner.is_below(&d.owner));
                     if nearer && !gathering.owner.is_wildcard() && !expanded {
+                        owned.several_dnames = gathering.rdata.len() > 1;
                         owned.dname = Some(first_alias(gathering, notes));
                     }
                 }
