@@ -6,8 +6,8 @@
 
 use std::fmt::Write as _;
 
-use crate::dnssec::Reason;
 use crate::rrset::RrType;
+use crate::security::Reason;
 use crate::wire::Name;
 
 /// Longest EDE text (alias-rules R22).

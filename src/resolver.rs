@@ -180,7 +180,7 @@ impl Resolver {
         answer.secure = request.validate;
         loop {
             let owner = chain.owner().clone();
-            let hop = match self.hop(request, &owner, question.rtype).await {
+            let hop = match self.hop(request, &owner, question.rtype, Why::Hop).await {
                 Ok(hop) => hop,
                 Err(failure) => return self.fail(question, failure, None),
             };
@@ -241,12 +241,13 @@ impl Resolver {
         request: &Arc<Request>,
         owner: &Name,
         rtype: RrType,
+        why: Why,
     ) -> Result<Hop, Arc<Failure>> {
         // RFC 8482 §4.1: any RRset of the name will do for ANY, and an alias shows with each type.
         let asked = Question::new(owner.clone(), if rtype == RrType::ANY { RrType::A } else { rtype });
         let now = self.world.clock.now();
         let id = request.trace.open();
-        request.trace.note(id, || Event::Wanted { question: asked.clone(), why: Why::Hop, parent: 0 });
+        request.trace.note(id, || Event::Wanted { question: asked.clone(), why, parent: 0 });
         if let Some(hop) = self.cached(request, &asked, id, now) {
             return Ok(hop);
         }
@@ -368,7 +369,7 @@ impl Resolver {
                 break;
             }
             seen.push((*target).clone());
-            let next = match self.hop(request, target, answer.question.rtype).await {
+            let next = match self.hop(request, target, answer.question.rtype, Why::Additional).await {
                 Ok(Hop::Data(next)) => next,
                 _ => Vec::new(),
             };
@@ -383,8 +384,8 @@ impl Resolver {
     }
 
     async fn addresses(self: &Arc<Self>, request: &Arc<Request>, name: &Name) -> Vec<Held> {
-        let (v4, v6) =
-            tokio::join!(self.hop(request, name, RrType::A), self.hop(request, name, RrType::AAAA));
+        let one = |rtype| self.hop(request, name, rtype, Why::Additional);
+        let (v4, v6) = tokio::join!(one(RrType::A), one(RrType::AAAA));
         [v4, v6]
             .into_iter()
             .filter_map(|hop| if let Ok(Hop::Data(sets)) = hop { Some(sets) } else { None })
@@ -433,10 +434,9 @@ fn note_alias(request: &Request, owner: &Name, alias: &Alias) {
         let target = redirection.cname().and_then(RrSet::target);
         Event::AliasFollowed {
             owner: owner.clone(),
-            target: target.unwrap_or_else(Name::root),
-            dname: redirection.dname().map(|d| d.owner.clone()),
+            target,
+            dname: redirection.dname().and_then(|d| Some((d.owner.clone(), d.target()?))),
             ttl: alias.sets().iter().map(|h| h.left).min().unwrap_or(0),
-            from_cache: false,
         }
     });
 }

@@ -5,16 +5,16 @@
 //! looks, an event is not even built. Shown by: `tests/trace.rs`.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::dnssec::Security;
 use crate::failure::Failure;
 use crate::rrset::{Question, RrType};
+use crate::security::Security;
 use crate::wire::Name;
 use crate::world::{Transport, lock};
 
@@ -33,31 +33,49 @@ pub enum Event {
     Joined { question: Question },
     /// The walk starts or goes on at this zone cut.
     CutFound { zone: Name, from: CutFrom, servers: usize },
-    /// A question left for a server.
+    /// A question left for a server. `exchange` is a number of its own, which what comes of it
+    /// repeats: the same server may be asked twice at a time.
     Sent {
+        exchange: u32,
         server: SocketAddr,
         server_name: Option<Name>,
         zone: Name,
         question: Question,
         transport: Transport,
+        edns: bool,
         minimised: bool,
     },
-    /// Its reply came and was understood.
-    Received { server: SocketAddr, rtt: Duration, octets: usize, meaning: Meaning, cookie: bool },
-    /// A reply that does not match the question; the exchange goes on over TCP.
-    NearMiss { server: SocketAddr },
+    /// Its reply came and was understood. `cookie`: it repeated ours.
+    Received {
+        exchange: u32,
+        server: SocketAddr,
+        rtt: Duration,
+        octets: usize,
+        meaning: Meaning,
+        cookie: bool,
+    },
+    /// A reply that does not match the question; from UDP the exchange goes on over TCP.
+    NearMiss { exchange: u32, server: SocketAddr },
+    /// A reply that matches and asks for another attempt at the same server.
+    Again { exchange: u32, server: SocketAddr, rtt: Duration, octets: usize, why: Again },
     /// The server did not answer in time.
-    Silent { server: SocketAddr },
+    Silent { exchange: u32, server: SocketAddr },
+    /// The system said that nothing would come.
+    Unreachable { exchange: u32, server: SocketAddr, error: String },
     /// The server is of no use for this zone now.
     Flawed { server: SocketAddr, zone: Name, flaw: Flaw },
     /// Part of a reply was not believed.
     Dropped { owner: Name, rtype: RrType, why: Dropped },
-    /// An RRset entered the cache.
-    Stored { owner: Name, rtype: RrType, ttl: u32 },
+    /// An RRset entered the cache. `volunteered`: a later link of the chain that came along (R3).
+    Stored { owner: Name, rtype: RrType, ttl: u32, volunteered: bool },
     /// A verdict was found.
     Judged { question: Question, security: Security },
-    /// An alias was followed.
-    AliasFollowed { owner: Name, target: Name, dname: Option<Name>, ttl: u32, from_cache: bool },
+    /// The look-up of a name server's address ended: with these, from the delegation itself (glue)
+    /// or from the name's own zone. None at all: it cannot be reached by this family.
+    Reached { addresses: Vec<IpAddr>, glue: bool },
+    /// The owner is an alias; none that lacks a target can be followed (R12). A DNAME has made it
+    /// when there is one: its owner and its target.
+    AliasFollowed { owner: Name, target: Option<Name>, dname: Option<(Name, Name)>, ttl: u32 },
     /// Something odd about the data that operators should know.
     Lint { code: LintCode, owner: Name },
     /// A stale RRset is served since it could not be refreshed.
@@ -117,6 +135,20 @@ pub enum Flaw {
     Unreachable,
 }
 
+/// Why a reply leads to another attempt at the same server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Again {
+    /// It did not fit: over TCP (RFC 7766 §5).
+    Truncated,
+    /// Its head is ours, the rest cannot be read: over TCP.
+    Unreadable,
+    /// This RCODE: without EDNS (RFC 6891 §7).
+    NoEdns(u16),
+    /// Our server cookie is out of date (RFC 7873 §5.3).
+    BadCookie,
+}
+
 /// Why a record was not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -165,6 +197,43 @@ impl fmt::Display for Flaw {
             Flaw::Malformed => f.write_str("malformed"),
             Flaw::Unreachable => f.write_str("unreachable"),
         }
+    }
+}
+
+impl fmt::Display for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Again::Truncated => f.write_str("truncated, again over TCP"),
+            Again::Unreadable => f.write_str("malformed, again over TCP"),
+            Again::NoEdns(1) => f.write_str("FORMERR, again without EDNS"),
+            Again::NoEdns(4) => f.write_str("NOTIMP, again without EDNS"),
+            Again::NoEdns(16) => f.write_str("BADVERS, again without EDNS"),
+            Again::NoEdns(rcode) => write!(f, "RCODE {rcode}, again without EDNS"),
+            Again::BadCookie => f.write_str("BADCOOKIE, again with the new cookie"),
+        }
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dropped::NotAsked => "not what was asked for",
+            Dropped::OutOfBailiwick => "outside the zone of the server",
+            Dropped::BesideCname => "beside a CNAME",
+            Dropped::SecondAlias => "a second alias at its owner",
+            Dropped::Malformed => "malformed",
+        })
+    }
+}
+
+impl fmt::Display for CutFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CutFrom::Hints => "from the root hints",
+            CutFrom::Cache => "known already",
+            CutFrom::Referral => "by referral",
+            CutFrom::Configuration => "as configured",
+        })
     }
 }
 

@@ -453,6 +453,11 @@ fn documented() -> Vec<Row> {
     rows.collect()
 }
 
+/// Every question of `docs/lab.md`, as `NAME TYPE`, with the RCODE that stands there.
+pub(crate) fn documented_outcomes() -> Vec<(String, String)> {
+    documented().into_iter().map(|row| (row.question.to_string(), row.outcome)).collect()
+}
+
 /// Follows referrals from the root until a server says something about the name itself; no alias
 /// is followed, and server addresses are known by magic.
 async fn at_the_name(world: &World, question: &Question) -> &'static str {

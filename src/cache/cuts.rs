@@ -7,6 +7,7 @@
 //! `tests/scenarios/walk_ghost_*`, `walk_sale_*`.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -99,24 +100,56 @@ impl Cut {
 }
 
 /// Delegations by zone.
-pub struct Cuts(moka::sync::Cache<Name, Arc<Cut>>);
+pub struct Cuts {
+    cache: moka::sync::Cache<Name, Arc<Cut>>,
+    changes: AtomicU64,
+}
 
 impl Cuts {
     /// At most so many octets.
     pub fn new(octets: u64) -> Cuts {
-        Cuts(super::lru(octets, |name: &Name, cut: &Arc<Cut>| {
+        let cache = super::lru(octets, |name: &Name, cut: &Arc<Cut>| {
             super::ENTRY_OVERHEAD.saturating_add((name.len() + cut.octets()) as u32)
-        }))
+        });
+        Cuts { cache, changes: AtomicU64::new(0) }
     }
 
     /// Remembers a cut.
     pub fn store(&self, cut: &Arc<Cut>) {
-        self.0.insert(cut.zone.clone(), Arc::clone(cut));
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.cache.insert(cut.zone.clone(), Arc::clone(cut));
+    }
+
+    /// Counts what was stored or forgotten.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Live cuts that referrals gave, in no order; not for a thread that serves. Not those that the
+    /// operator names, nor the root, which each start asks for anew (RFC 9609 §3).
+    pub(super) fn referred(&self, now: Instant) -> impl Iterator<Item = Arc<Cut>> {
+        let given =
+            |cut: &Cut| cut.kind == CutKind::Delegated && cut.addresses.is_empty() && !cut.zone.is_root();
+        self.cache.iter().map(|(_, cut)| cut).filter(move |cut| given(cut) && now < cut.expires)
+    }
+
+    /// Puts back a delegation that was kept elsewhere and has so long to live.
+    pub(super) fn restore(&self, zone: Name, servers: Vec<NameServer>, left: Duration, now: Instant) {
+        let expires = now + left.min(Duration::from_secs(u64::from(MAX_TTL)));
+        let cut = Cut {
+            zone,
+            kind: CutKind::Delegated,
+            servers,
+            addresses: Vec::new(),
+            expires,
+            unreachable_until: Mutex::new(None),
+        };
+        self.cache.insert(cut.zone.clone(), Arc::new(cut));
     }
 
     /// The live cut exactly at `zone`.
     pub fn get(&self, zone: &Name, now: Instant) -> Option<Arc<Cut>> {
-        self.0.get(zone).filter(|cut| now < cut.expires)
+        self.cache.get(zone).filter(|cut| now < cut.expires)
     }
 
     /// The live cut nearest above `name` (or at it).
@@ -133,6 +166,7 @@ impl Cuts {
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.0.invalidate_all();
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.cache.invalidate_all();
     }
 }

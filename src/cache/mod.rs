@@ -1,15 +1,17 @@
 //! MEMORY: everything that outlives a question, under one budget of octets.
 //!
 //! Knows: RRsets and denials with their clocks (`rrsets`), zone cuts (`cuts`), what servers are
-//! like (`servers`), what failed lately (`failures`), and how `cache.max-memory` is shared among
-//! them. moka bounds memory and never time: every entry carries its own times, compared with `now`
-//! on reading. Nothing is read back right after it was stored: a full TinyLFU cache refuses
-//! newcomers, so a request keeps what it learned on its own [`rrsets::Scratch`].
+//! like (`servers`), what failed lately (`failures`), how `cache.max-memory` is shared among them,
+//! what of it outlives the process (`file`). moka bounds memory and never time: every entry carries
+//! its own times, compared with `now` on reading. Nothing is read back right after it was stored: a
+//! full TinyLFU cache refuses newcomers, so a request keeps what it learned on its own
+//! [`rrsets::Scratch`].
 //!
 //! Shown by: `tests/scenarios/r34_*` … `r40_*`, `cache_*`.
 
 pub mod cuts;
 pub mod failures;
+pub mod file;
 pub mod rrsets;
 pub mod servers;
 pub mod trust;
@@ -48,6 +50,11 @@ impl Cache {
             aggressive: Aggressive::new(usize::try_from(percent(8)).unwrap_or(usize::MAX)),
             trust: trust::Trusts::new(percent(4)),
         }
+    }
+
+    /// Counts changes of what [`file::CacheFile`] keeps.
+    pub fn changes(&self) -> u64 {
+        self.rrsets.changes().wrapping_add(self.cuts.changes())
     }
 }
 

@@ -6,7 +6,7 @@
 //! Does not know: chains, messages. Shown by: `tests/scenarios/r34_*` … `r39_*`, `cache_*`.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::chain::Redirection;
 use crate::config;
-use crate::dnssec::{Reason, Security};
 use crate::rrset::{Class, Question, RrSet, RrType};
+use crate::security::{Reason, Security};
 use crate::trust::rank::{Rank, replaces};
 use crate::trust::scrub::{Proof, Reply};
 use crate::wire::Name;
@@ -35,23 +35,23 @@ const COMMON_TYPES: [RrType; 8] =
     [RrType::A, RrType::AAAA, RrType::HTTPS, RrType::MX, RrType::TXT, RrType::NS, RrType::SOA, RrType::SRV];
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Key {
-    name: Name,
-    rtype: RrType,
+pub(super) struct Key {
+    pub(super) name: Name,
+    pub(super) rtype: RrType,
     class: Class,
 }
 
 /// Type 0 is reserved (RFC 6895 §3.1): the key under which NXDOMAIN stands for all types.
-const ALL_TYPES: RrType = RrType(0);
+pub(super) const ALL_TYPES: RrType = RrType(0);
 
 impl Key {
-    fn new(name: &Name, rtype: RrType) -> Key {
+    pub(super) fn new(name: &Name, rtype: RrType) -> Key {
         Key { name: name.clone(), rtype, class: Class::IN }
     }
 }
 
-#[derive(Debug)]
-enum Content {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content {
     Set(RrSet),
     /// The CNAME that follows from the DNAME at this owner (R10); never read without it.
     Synthesized {
@@ -63,14 +63,14 @@ enum Content {
 }
 
 #[derive(Debug)]
-struct Entry {
-    content: Content,
-    security: Security,
-    proof: Proof,
-    rank: Rank,
-    stored: Instant,
+pub(super) struct Entry {
+    pub(super) content: Content,
+    pub(super) security: Security,
+    pub(super) proof: Proof,
+    pub(super) rank: Rank,
+    pub(super) stored: Instant,
     /// Seconds from `stored`.
-    life: u32,
+    pub(super) life: u32,
 }
 
 impl Entry {
@@ -302,6 +302,7 @@ pub struct RrSets {
     stale_max_age: Option<Duration>,
     /// Has a DNAME ever proven secure? Only then is it worth looking for one above a name.
     has_secure_dname: AtomicBool,
+    changes: AtomicU64,
 }
 
 impl RrSets {
@@ -322,6 +323,7 @@ impl RrSets {
                 .serve_stale
                 .then(|| Duration::from_secs(u64::from(settings.stale_max_age))),
             has_secure_dname: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -505,6 +507,7 @@ impl RrSets {
         if entry.life == 0 {
             // R38; and what stood here is known to be out of date.
             if entry.rank != Rank::Volunteered {
+                self.changes.fetch_add(1, Ordering::Relaxed);
                 self.cache.invalidate(&key);
             }
             return;
@@ -528,11 +531,44 @@ impl RrSets {
         if matches!(entry.content, Content::Set(_) | Content::Synthesized { .. } | Content::NoData(_)) {
             self.cache.invalidate(&Key::new(&key.name, ALL_TYPES));
         }
+        self.changes.fetch_add(1, Ordering::Relaxed);
         self.cache.insert(key, entry);
+    }
+
+    /// Counts what was stored or forgotten: the same number twice means that nothing was, but for
+    /// what expired or gave way by itself.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Everything that may still be of use, in no order; not for a thread that serves.
+    pub(super) fn usable(&self, now: Instant) -> impl Iterator<Item = (Arc<Key>, Arc<Entry>)> {
+        self.cache.iter().filter(move |(_, entry)| self.is_of_use(entry, now))
+    }
+
+    /// Puts back what was kept elsewhere, into a cache that holds nothing yet: no rule of
+    /// replacement is asked. Today's bounds hold for it too. `false`: of no use any more.
+    pub(super) fn restore(&self, key: Key, entry: Entry, now: Instant) -> bool {
+        let bound = match entry.content {
+            Content::NoData(_) | Content::NxDomain(_) => self.max_negative_ttl,
+            Content::Set(_) | Content::Synthesized { .. } => self.max_ttl,
+        };
+        let entry = Entry { life: entry.life.min(bound), ..entry };
+        let useful = self.is_of_use(&entry, now);
+        if useful {
+            self.cache.insert(key, Arc::new(entry));
+        }
+        useful
+    }
+
+    fn is_of_use(&self, entry: &Entry, now: Instant) -> bool {
+        let stale = || self.stale_max_age.is_some_and(|max| entry.expired_for(now) <= max);
+        entry.life > 0 && (entry.left(now) > 0 || stale())
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
         self.cache.invalidate_all();
     }
 }

@@ -1,4 +1,4 @@
-//! `cnamed check`: not built in yet.
+//! `cnamed check`: not implemented yet.
 
 use std::process::ExitCode;
 
@@ -6,6 +6,6 @@ use super::{BAD_USAGE, CheckArgs, complain};
 
 /// Refuses.
 pub fn run(_args: &CheckArgs) -> ExitCode {
-    complain("cnamed check: not built in yet");
+    complain("cnamed check: not implemented yet");
     ExitCode::from(BAD_USAGE)
 }

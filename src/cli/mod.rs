@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod config;
+pub mod saver;
 pub mod serve;
 pub mod trace;
 
@@ -119,14 +120,24 @@ pub struct TraceArgs {
     pub format: TraceFormat,
 }
 
-/// What a trace is shown as. The other formats of `contract.md` come with `render/`.
+/// What a trace is shown as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TraceFormat {
     /// A tree for people
     Text,
+    /// For programs (not implemented yet)
+    Json,
+    /// A sequence diagram (not implemented yet)
+    Mermaid,
+    /// For Graphviz (not implemented yet)
+    Dot,
+    /// A picture (not implemented yet)
+    Svg,
+    /// A page (not implemented yet)
+    Html,
 }
 
-/// Look for mistakes in aliases (not built in yet)
+/// Look for mistakes in aliases (not implemented yet)
 ///
 /// Exit code 0: clean; 1: findings; 2: bad usage.
 #[derive(Debug, Args)]

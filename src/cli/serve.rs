@@ -21,6 +21,7 @@ use tokio::sync::{Barrier, mpsc};
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
+use super::saver::Saver;
 use super::{ServeArgs, complain};
 use crate::config::Config;
 use crate::lab;
@@ -83,10 +84,13 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         };
         let world = World { network, clock: Clock::system(), rng: Rng::os() };
         let service = Service::new(Arc::new(config.clone()), world);
+        let resolver = service.resolver();
+        let saver = Saver::start(&config, args.lab, resolver.cache(), resolver.world())
+            .map_err(|e| format!("cannot start the thread that keeps the cache: {e}"))?;
         let (stop, hear_stop) = Stop::new();
         let mut workers = Workers::spawn(listeners, &service, share.tcp_clients, &hear_stop)?;
         ready(&bound);
-        let mut started = Started { args, lab, config, refilter };
+        let mut started = Started { args, lab, config, refilter, saver };
         let ended = loop {
             tokio::select! {
                 said = signals.said() => match said {
@@ -99,7 +103,13 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         notify(&[NotifyState::Stopping]);
         tracing::info!("stopping: answering what is in flight");
         let _nobody_left = stop.send(true);
-        workers.end().await;
+        let saved = timeout(GRACE + THREADS_GRACE, started.saver.stop());
+        let ((), saved) = tokio::join!(workers.end(), saved);
+        if saved.is_err() {
+            tracing::warn!("the cache could not be saved in time: cache.file stays as it was saved before");
+        }
+        // Taking a large cache apart, entry by entry, would take longer than all the rest.
+        std::mem::forget(Arc::clone(service.resolver().cache()));
         ended
     })
 }
@@ -110,6 +120,7 @@ struct Started<'a> {
     lab: Option<Arc<lab::World>>,
     config: Config,
     refilter: Refilter,
+    saver: Saver,
 }
 
 /// The configuration with the command line on top.
@@ -124,7 +135,7 @@ fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>
 }
 
 /// The embedded world, or that of a folder.
-fn lab_world(folder: Option<&Path>) -> Result<Arc<lab::World>, String> {
+pub(super) fn lab_world(folder: Option<&Path>) -> Result<Arc<lab::World>, String> {
     match folder {
         Some(folder) => lab::World::from_folder(folder).map_err(|e| e.to_string()),
         None => lab::World::embedded().map_err(|e| e.to_string()),
@@ -309,8 +320,9 @@ fn work(
         };
         let mut serving = pin!(worker::serve(listeners, respond, connections, stop));
         tokio::select! {
-            ended = &mut serving => return ended,
+            biased; // told to stop before it began, serving ends at once and must not leave either
             () = told.requested() => {}
+            ended = &mut serving => return ended,
         }
         // A resolution that another worker's client waits for may live here: none leaves first.
         let finished = timeout(GRACE, async {
@@ -339,6 +351,7 @@ fn reload(service: &Service, started: &mut Started<'_>) {
                 tracing::error!("the log filter stays: {why}");
             }
             service.reload(Arc::new(new.clone()));
+            started.saver.configured(&new);
             started.config = new;
             tracing::info!("configuration reloaded");
         }

@@ -303,50 +303,46 @@ impl Zone {
         (proof == Proof::Proven).then_some((nxdomain, sets))
     }
 
-    /// The one record that proves that `qname` has no closer match than a wildcard, and the parent
-    /// of that wildcard.
-    fn no_closer(&mut self, qname: &Name, now: Instant) -> Option<(Name, RrSet)> {
+    /// The one record that may prove that `next_closer`, at or above `qname`, does not exist.
+    fn closer_candidate(&mut self, qname: &Name, next_closer: &Name, now: Instant) -> Option<RrSet> {
         if let Some(first) = self.nsec.at_or_before(&Key::new(qname).octets, now) {
-            let encloser = Nsec::parse(&self.name, &first)
-                .filter(|nsec| nsec.owner != qname)
-                .map(|nsec| nsec.encloser(qname));
-            return Some((encloser?, first));
+            return Some(first);
         }
-        let (iterations, salt) = self.params.clone();
         if self.nsec3.entries.is_empty() {
             return None;
         }
+        let (iterations, salt) = self.params.clone();
         let pay = allowance();
         let mut hashes = Hashes::new(Params { iterations, salt: &salt }, &pay);
-        let mut next_closer: Hash = hashes.of(qname)?;
-        let mut name = qname.clone();
-        loop {
-            name = name.parent().filter(|name| name.is_at_or_below(&self.name))?;
-            let hash = hashes.of(&name)?;
-            if self.nsec3.at(&hash, now).is_some() {
-                return Some((name, self.nsec3.around(&next_closer, now)?));
-            }
-            next_closer = hash;
-        }
+        let hash: Hash = hashes.of(next_closer)?;
+        self.nsec3.around(&hash, now)
     }
 
+    /// The wildcard nearest above `qname` of which the type is known, if nothing closer exists: that
+    /// its parent does is proven by the wildcard itself (RFC 5155 §8.8).
     fn expand(&mut self, qname: &Name, qtype: RrType, now: Instant) -> Option<Expanded> {
         if self.wildcards.entries.is_empty() {
             return None;
         }
-        let (encloser, closer) = self.no_closer(qname, now)?;
-        let wildcard = wildcard_below(&encloser).ok()?;
-        let found = self
-            .wildcards
-            .at(&wildcard_key(&wildcard, qtype), now)
-            .or_else(|| self.wildcards.at(&wildcard_key(&wildcard, RrType::CNAME), now))?;
-        let proofs = vec![closer];
-        let proof = Proofs::new(&self.name, &proofs).wildcard_paid(qname, &wildcard, &allowance());
-        if proof != Proof::Proven {
-            return None;
+        let mut next_closer = qname.clone();
+        loop {
+            let encloser = next_closer.parent().filter(|name| name.is_at_or_below(&self.name))?;
+            let wildcard = wildcard_below(&encloser).ok()?;
+            let found = self
+                .wildcards
+                .at(&wildcard_key(&wildcard, qtype), now)
+                .or_else(|| self.wildcards.at(&wildcard_key(&wildcard, RrType::CNAME), now));
+            if let Some(found) = found {
+                let proofs = vec![self.closer_candidate(qname, &next_closer, now)?];
+                let proof = Proofs::new(&self.name, &proofs).wildcard_paid(qname, &wildcard, &allowance());
+                if proof != Proof::Proven {
+                    return None;
+                }
+                let ttl_left = proofs.iter().map(|set| set.ttl).fold(found.ttl, u32::min);
+                return Some(Expanded { set: RrSet { owner: qname.clone(), ..found }, proofs, ttl_left });
+            }
+            next_closer = encloser;
         }
-        let ttl_left = proofs.iter().map(|set| set.ttl).fold(found.ttl, u32::min);
-        Some(Expanded { set: RrSet { owner: qname.clone(), ..found }, proofs, ttl_left })
     }
 }
 

@@ -1,14 +1,14 @@
-//! Keys of zones and what vouches for them: DNSKEY, DS, trust anchors.
+//! Keys of zones and what vouches for them: DS, trust anchors.
 //!
-//! Knows: RFC 4034 §2, §5 and appendix B (formats, key tag), RFC 4035 §5.2 (which DNSKEY a DS
-//! authenticates), RFC 4509 §3 (SHA-1 beside better digests), RFC 5011 §2.1 (revoked keys),
-//! RFC 6840 §5.2 and §5.11 (unknown algorithms; one valid path suffices). Deliberately does not
-//! know: where the records come from, RFC 5011's states.
+//! Knows: RFC 4034 §5 (DS), RFC 4035 §5.2 (which DNSKEY a DS authenticates), RFC 4509 §3 (SHA-1
+//! beside better digests), RFC 6840 §5.2 and §5.11 (unknown algorithms; one valid path suffices).
+//! Deliberately does not know: where the records come from, RFC 5011's states.
 //!
 //! Shown by: the tests below and `tests/scenarios/dnssec_*`.
 
 use super::Reason;
 use super::crypto::Policy;
+pub use super::key::{Key, REVOKED, SEP, ZONE_KEY, ZoneKeys, key_tag};
 use super::verify::{Verified, verify};
 use crate::budget::Budget;
 use crate::rrset::RrSet;
@@ -22,74 +22,6 @@ pub const KEYS_LOOKED_AT: usize = 64;
 pub const DS_LOOKED_AT: usize = 8;
 /// DS records that are read at all, so that eight usable ones are found behind others.
 const DS_READ: usize = 64;
-
-/// Zone Key (RFC 4034 §2.1.1).
-pub const ZONE_KEY: u16 = 0x0100;
-/// Revoked (RFC 5011 §2.1).
-pub const REVOKED: u16 = 0x0080;
-/// Secure Entry Point (RFC 4034 §2.1.1); says nothing to a validator.
-pub const SEP: u16 = 0x0001;
-/// The only protocol of a DNSKEY (RFC 4034 §2.1.2).
-const PROTOCOL: u8 = 3;
-
-/// One DNSKEY record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Key {
-    pub flags: u16,
-    pub protocol: u8,
-    pub algorithm: u8,
-    pub tag: u16,
-    /// The key material, in the form of its algorithm.
-    pub public: Vec<u8>,
-    /// The whole RDATA, which DS records digest.
-    pub rdata: Vec<u8>,
-}
-
-impl Key {
-    /// The key in DNSKEY RDATA; `None` when that is too short.
-    pub fn from_rdata(rdata: &[u8]) -> Option<Key> {
-        let (head, public) = rdata.split_first_chunk::<4>()?;
-        Some(Key {
-            flags: u16::from_be_bytes([head[0], head[1]]),
-            protocol: head[2],
-            algorithm: head[3],
-            tag: key_tag(rdata),
-            public: public.to_vec(),
-            rdata: rdata.to_vec(),
-        })
-    }
-
-    /// Zone Key bit and protocol 3 (RFC 4034 §2.1, RFC 4035 §5.2)?
-    pub fn is_zone_key(&self) -> bool {
-        self.flags & ZONE_KEY != 0 && self.protocol == PROTOCOL
-    }
-
-    /// Did its owner revoke it (RFC 5011 §2.1)?
-    pub fn is_revoked(&self) -> bool {
-        self.flags & REVOKED != 0
-    }
-
-    /// May it verify the zone's data?
-    fn verifies(&self, policy: &Policy) -> bool {
-        self.is_zone_key() && !self.is_revoked() && policy.algorithm(self.algorithm).is_some()
-    }
-}
-
-/// The key tag of DNSKEY RDATA (RFC 4034 appendix B; B.1 for algorithm 1).
-pub fn key_tag(rdata: &[u8]) -> u16 {
-    if rdata.get(3) == Some(&1) {
-        // The upper sixteen of the lowest twenty-four bits of the modulus, which ends the RDATA.
-        let tail = rdata.get(4..).and_then(|public| public.last_chunk::<3>());
-        return tail.map_or(0, |octets| u16::from_be_bytes([octets[0], octets[1]]));
-    }
-    let sum = rdata.chunks(2).fold(0u32, |sum, pair| {
-        let [high, low] = [pair.first(), pair.get(1)].map(|octet| u32::from(octet.copied().unwrap_or(0)));
-        // At most 32,768 chunks of 16 bits: no overflow.
-        sum + (high << 8 | low)
-    });
-    ((sum + (sum >> 16)) & 0xffff) as u16
-}
 
 /// The keys of a DNSKEY RRset, the first [`KEYS_LOOKED_AT`]; malformed ones are left out.
 pub fn keys_of(set: &RrSet) -> Vec<Key> {
@@ -208,14 +140,6 @@ impl Anchor {
         }
         Ok(usable)
     }
-}
-
-/// Keys that may verify a zone's data: zone keys of a supported algorithm, not revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct ZoneKeys {
-    pub zone: Name,
-    pub keys: Vec<Key>,
 }
 
 impl ZoneKeys {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use tokio::time::Instant;
 
-use super::keys::{Key, ZoneKeys};
+use super::key::{Key, ZoneKeys};
 use crate::budget::Budget;
 use crate::master;
 use crate::rrset::{Rdatas, RrSet, RrType};

@@ -14,7 +14,7 @@
 
 use super::Reason;
 use super::crypto::{Policy, is_signed};
-use super::keys::{Key, ZoneKeys};
+use super::key::{Key, ZoneKeys};
 use crate::budget::{Budget, SIGNATURES};
 use crate::rrset::{RrSet, RrType};
 use crate::wire::Name;

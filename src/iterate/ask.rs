@@ -334,11 +334,12 @@ impl<'a> Asking<'a> {
         let reply = scrub::read(&message, &asked, &mut notes);
         let trace = &request.trace;
         trace.note(scope.id, || Event::Received {
+            exchange: received.exchange,
             server,
             rtt: received.rtt,
             octets: received.bytes.len(),
             meaning: meaning(&reply),
-            cookie: received.unforgeable,
+            cookie: received.cookie,
         });
         for (owner, rtype, why) in notes.dropped {
             trace.note(scope.id, || Event::Dropped { owner, rtype, why });

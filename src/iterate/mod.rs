@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::budget::{self, Purpose};
 use crate::cache::Cache;
 use crate::cache::cuts::{Cut, CutKind};
-use crate::cache::rrsets::{Denial, Freshness, Hop, Judged};
+use crate::cache::rrsets::{Denial, Freshness, Held, Hop, Judged};
 use crate::chain;
 use crate::config::{Config, RouteKind};
 use crate::dnssec::Security;
@@ -304,7 +304,7 @@ impl Walker {
         };
         let hop = self.store(request, question, (hop, rank), &judged, scope);
         if !volunteered.sets.is_empty() && (volunteered.unforgeable || judged.security == Security::Secure) {
-            self.store_volunteered(request, volunteered.sets, zone);
+            self.store_volunteered(request, volunteered.sets, zone, scope);
         }
         hop
     }
@@ -450,17 +450,13 @@ impl Walker {
         let now = self.world.clock.now();
         let hop = self.cache.rrsets.settle(&request.own, question, hop, rank, judged, now);
         for held in hop.sets() {
-            request.trace.note(scope.id, || Event::Stored {
-                owner: held.set.owner.clone(),
-                rtype: held.set.rtype,
-                ttl: held.left,
-            });
+            note_stored(request, scope, held, false);
         }
         hop
     }
 
     /// Further links of an in-zone chain: not below a closer cut, and never over what is known (R3).
-    fn store_volunteered(&self, request: &Request, sets: Vec<RrSet>, zone: &Name) {
+    fn store_volunteered(&self, request: &Request, sets: Vec<RrSet>, zone: &Name, scope: &Scope) {
         let now = self.world.clock.now();
         for set in sets {
             let question = Question::new(set.owner.clone(), set.rtype);
@@ -468,7 +464,8 @@ impl Walker {
             if !closer && self.remembered(request, &question).is_none() {
                 let hop = self.cache.rrsets.hop_of_set(set);
                 let (rank, judged) = (Rank::Volunteered, Judged::UNCHECKED);
-                self.cache.rrsets.settle(&request.own, &question, hop, rank, &judged, now);
+                let hop = self.cache.rrsets.settle(&request.own, &question, hop, rank, &judged, now);
+                hop.sets().into_iter().for_each(|held| note_stored(request, scope, held, true));
             }
         }
     }
@@ -525,19 +522,21 @@ impl Walker {
         zone: &Name,
         scope: &Scope,
     ) -> Vec<IpAddr> {
-        let id = request.trace.open();
-        let scope_id = scope.id;
-        let scope = scope.for_server_of(zone, id);
+        let parent = scope.id;
+        let depth = scope.depth + 1;
         let one = |rtype: RrType| {
-            let scope = scope.clone();
+            let id = request.trace.open();
+            let scope = scope.for_server_of(zone, id);
             async move {
                 let question = Question::new(server.clone(), rtype);
                 request.trace.note(id, || Event::Wanted {
                     question: question.clone(),
                     why: Why::ServerAddress,
-                    parent: scope_id,
+                    parent,
                 });
-                match self.look_up(request, &question, &scope, Usage::Reach).await {
+                let found = self.look_up(request, &question, &scope, Usage::Reach).await;
+                let glue = matches!(found, Ok(Found::Glue(_)));
+                let addresses = match found {
                     Ok(Found::Glue(addresses)) => addresses,
                     Ok(Found::Hop(Hop::Data(sets))) => {
                         sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect()
@@ -551,11 +550,13 @@ impl Walker {
                         Vec::new()
                     }
                     Ok(Found::Hop(_)) | Err(_) => Vec::new(),
-                }
+                };
+                request.trace.note(id, || Event::Reached { addresses: addresses.clone(), glue });
+                addresses
             }
         };
         let mut found = match (request.routes.v4, request.routes.v6) {
-            (true, true) if scope.depth <= 2 => {
+            (true, true) if depth <= 2 => {
                 let (v4, v6) = tokio::join!(one(RrType::A), one(RrType::AAAA));
                 [v4, v6].concat()
             }
@@ -614,6 +615,15 @@ impl Walker {
         let now = self.world.clock.now();
         self.cache.cuts.store(&Arc::new(Cut::primed(referral.servers, Vec::new(), now + ttl)));
     }
+}
+
+fn note_stored(request: &Request, scope: &Scope, held: &Held, volunteered: bool) {
+    request.trace.note(scope.id, || Event::Stored {
+        owner: held.set.owner.clone(),
+        rtype: held.set.rtype,
+        ttl: held.left,
+        volunteered,
+    });
 }
 
 fn out_of(limit: Limit, at: &Name) -> Arc<Failure> {

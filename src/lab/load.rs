@@ -5,81 +5,24 @@
 //! Does not know: what the servers answer. Shown by: `tests/lab.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::error::{LabError, ROOT, SERVERS};
 use super::server::{Follow, Mode, Server};
 use super::zone::Zone;
 use super::{Site, World};
 use crate::config::Hint;
-use crate::master::{self, MasterError};
+use crate::master;
 use crate::rrset::RrType;
 use crate::wire::Name;
 use crate::world::Rng;
-
-/// The file that says how servers behave.
-const SERVERS: &str = "servers.toml";
-/// The file name of the root zone.
-const ROOT: &str = "root";
-
-/// Why there is no world.
-#[derive(Debug)]
-#[allow(missing_docs)]
-pub enum LabError {
-    /// A file or the folder cannot be read.
-    Read { path: PathBuf, error: std::io::Error },
-    /// A master file is malformed.
-    Master(MasterError),
-    /// Records that make no zone.
-    Zone { file: String, line: usize, what: String },
-    /// `servers.toml` is malformed or contradicts the zones.
-    Servers { file: String, line: usize, what: String },
-    /// A file's name is no origin.
-    FileName { file: String },
-    /// Nobody serves the zone.
-    NoServer { file: String, zone: Name },
-    /// One address would serve two versions of a zone.
-    TwoVersions { address: IpAddr, zone: Name },
-    /// No root zone, or one whose servers have no address.
-    NoRoot { files: usize },
-}
-
-impl fmt::Display for LabError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LabError::Read { path, error } => write!(f, "{}: {error}", path.display()),
-            LabError::Master(error) => write!(f, "{error}"),
-            LabError::Zone { file, line, what } | LabError::Servers { file, line, what } => {
-                write!(f, "{file}:{line}: {what}")
-            }
-            LabError::FileName { file } => {
-                write!(f, "{file}: the name is no origin: call it after its zone, as example.com.zone")
-            }
-            LabError::NoServer { file, zone } => write!(
-                f,
-                "{file}: nobody serves {zone}: give one of its NS names an address, \
-                 or name the file in {SERVERS}"
-            ),
-            LabError::TwoVersions { address, zone } => write!(
-                f,
-                "{address} would serve two versions of {zone}: say with `zones` in {SERVERS} which one"
-            ),
-            LabError::NoRoot { files } => write!(
-                f,
-                "no root zone among {files} *.zone files: add {ROOT}.zone with NS records and the \
-                 addresses of its servers"
-            ),
-        }
-    }
-}
-impl std::error::Error for LabError {}
 
 /// A file's text.
 pub(super) struct File {

@@ -12,6 +12,7 @@
 //! **To add a zone** write `zones/NAME.zone`, name it in `EMBEDDED` below, delegate to it in its
 //! parent's file and add its names to `docs/lab.md`: the tests say what was forgotten.
 
+mod error;
 mod load;
 pub mod server;
 pub mod zone;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-pub use load::LabError;
+pub use error::LabError;
 pub use server::{Follow, Mode, Server};
 pub use zone::{Finding, Zone};
 

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::LabError;
+use super::error::LabError;
 use crate::master::MasterRecord;
 use crate::rrset::{Class, RrSet, RrType};
 use crate::wire::Name;

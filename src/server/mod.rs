@@ -234,10 +234,23 @@ impl Service {
         if asker.flags & Header::CD != 0 {
             request = request.unchecked();
         }
+        respond::build(&self.recurse(&Arc::new(request), question).await, &asker)
+    }
+
+    /// Answers a question of class IN for somebody in this process, who has made the request and
+    /// can look at its trace afterwards: `cnamed trace`.
+    pub async fn answer(&self, request: &Arc<Request>, question: Question) -> Answer {
+        match self.settings.load_full().local.answer(&question) {
+            Some(local) => local_answer(&question, local),
+            None => self.recurse(request, question).await,
+        }
+    }
+
+    async fn recurse(&self, request: &Arc<Request>, question: Question) -> Answer {
         // One spelling inside: what is cached and explained does not depend on who asked first.
         let asked = Question { name: question.name.to_lowercase(), ..question.clone() };
-        let answer = self.resolver.answer(&Arc::new(request), &asked).await;
-        respond::build(&Answer { question, ..answer }, &asker)
+        let answer = self.resolver.answer(request, &asked).await;
+        Answer { question, ..answer }
     }
 }
 

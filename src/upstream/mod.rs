@@ -11,6 +11,7 @@
 pub mod cookies;
 pub mod descriptors;
 pub mod sockets;
+mod sources;
 pub mod tcp;
 pub mod udp;
 
@@ -29,7 +30,7 @@ use crate::cache::Cache;
 use crate::failure::Limit;
 use crate::request::Request;
 use crate::rrset::Question;
-use crate::trace::Event;
+use crate::trace::{Again, Event};
 use crate::wire::{Header, Message, MessageWriter, Name};
 use crate::world::{ExchangeError, Transport, Verdict, World};
 
@@ -73,6 +74,10 @@ pub struct Received {
     pub bytes: Vec<u8>,
     /// Over TCP, or with our cookie: not made by somebody off the path.
     pub unforgeable: bool,
+    /// It repeated our cookie.
+    pub cookie: bool,
+    /// The attempt that it came of, for the trace.
+    pub exchange: u32,
     /// From sending to receiving.
     pub rtt: Duration,
 }
@@ -173,12 +178,15 @@ impl Upstream {
             return Attempt::Failed(AskError::Limit(limit));
         }
         let outgoing = self.build(request, query, manner);
+        let exchange = request.trace.open();
         request.trace.note(query.scope, || Event::Sent {
+            exchange,
             server: query.server,
             server_name: query.server_name.cloned(),
             zone: query.zone.clone(),
             question: query.question.clone(),
             transport: manner.transport,
+            edns: manner.edns,
             minimised: query.minimised,
         });
         let until = match manner.transport {
@@ -199,9 +207,10 @@ impl Upstream {
         match result {
             Ok(mut bytes) => {
                 let echoed_case = outgoing.undo_case(&mut bytes);
-                self.received(request, query, manner, &outgoing, (bytes, echoed_case), sent_at)
+                let arrived = Arrived { exchange, bytes, echoed_case, sent_at };
+                self.received(request, query, manner, &outgoing, arrived)
             }
-            Err(error) => self.not_received(request, query, manner, error),
+            Err(error) => self.not_received(request, query, manner, (exchange, error)),
         }
     }
 
@@ -210,17 +219,26 @@ impl Upstream {
         request: &Request,
         query: &Query<'_>,
         manner: Manner,
-        error: ExchangeError,
+        (exchange, error): (u32, ExchangeError),
     ) -> Attempt {
         let now = self.world.clock.now();
+        let server = query.server;
+        if let ExchangeError::Io(error) = &error {
+            request.trace.note(query.scope, || {
+                let error = error.to_string();
+                Event::Unreachable { exchange, server, error }
+            });
+        }
         match error {
-            ExchangeError::NearMiss if manner.transport == Transport::Udp => {
-                request.trace.note(query.scope, || Event::NearMiss { server: query.server });
-                Attempt::Again(Manner { transport: Transport::Tcp, ..manner })
+            ExchangeError::NearMiss => {
+                request.trace.note(query.scope, || Event::NearMiss { exchange, server });
+                match manner.transport {
+                    Transport::Udp => Attempt::Again(Manner { transport: Transport::Tcp, ..manner }),
+                    Transport::Tcp => Attempt::Failed(AskError::Malformed),
+                }
             }
-            ExchangeError::NearMiss => Attempt::Failed(AskError::Malformed),
             ExchangeError::TimedOut => {
-                request.trace.note(query.scope, || Event::Silent { server: query.server });
+                request.trace.note(query.scope, || Event::Silent { exchange, server });
                 self.cache.servers.with(query.server, |s| s.was_silent(now));
                 Attempt::Failed(AskError::Silent)
             }
@@ -242,20 +260,23 @@ impl Upstream {
         query: &Query<'_>,
         manner: Manner,
         outgoing: &Outgoing,
-        (bytes, echoed_case): (Vec<u8>, bool),
-        sent_at: Instant,
+        Arrived { exchange, bytes, echoed_case, sent_at }: Arrived,
     ) -> Attempt {
         let now = self.world.clock.now();
         let rtt = now.duration_since(sent_at);
-        request.budget.received(bytes.len());
+        let (server, octets) = (query.server, bytes.len());
+        request.budget.received(octets);
         let tcp = manner.transport == Transport::Tcp;
+        let note_again = |why| {
+            request.trace.note(query.scope, || Event::Again { exchange, server, rtt, octets, why });
+        };
         let Ok(message) = Message::parse(&bytes) else {
             // Its head was ours and its body is rubble.
-            return if tcp {
-                Attempt::Failed(AskError::Malformed)
-            } else {
-                Attempt::Again(Manner { transport: Transport::Tcp, ..manner })
-            };
+            if tcp {
+                return Attempt::Failed(AskError::Malformed);
+            }
+            note_again(Again::Unreadable);
+            return Attempt::Again(Manner { transport: Transport::Tcp, ..manner });
         };
         let option = message.edns().and_then(|edns| edns.option(cookies::OPTION_CODE));
         let cookie = cookies::read_reply(option, &outgoing.cookie);
@@ -289,7 +310,9 @@ impl Upstream {
         });
         if !tcp && (suspicious || truncated) {
             if suspicious {
-                request.trace.note(query.scope, || Event::NearMiss { server: query.server });
+                request.trace.note(query.scope, || Event::NearMiss { exchange, server });
+            } else {
+                note_again(Again::Truncated);
             }
             return Attempt::Again(Manner { transport: Transport::Tcp, ..manner });
         }
@@ -298,11 +321,13 @@ impl Upstream {
         }
         if rcode == BADCOOKIE && !tcp {
             // The new server cookie is known now; a second refusal goes over TCP (RFC 7873 §5.3).
+            note_again(Again::BadCookie);
             let again = outgoing.had_server_cookie;
             let transport = if again { Transport::Tcp } else { Transport::Udp };
             return Attempt::Again(Manner { transport, ..manner });
         }
         if manner.edns && matches!(rcode, FORMERR | NOTIMP | BADVERS) {
+            note_again(Again::NoEdns(rcode));
             return Attempt::Again(Manner { edns: false, ..manner });
         }
         if !manner.edns && matches!(rcode, 0 | 3) {
@@ -312,8 +337,8 @@ impl Upstream {
                 }
             });
         }
-        let unforgeable = tcp || matches!(cookie, ReplyCookie::Echoed { .. });
-        Attempt::Done(Received { bytes, unforgeable, rtt })
+        let cookie = matches!(cookie, ReplyCookie::Echoed { .. });
+        Attempt::Done(Received { bytes, unforgeable: tcp || cookie, cookie, exchange, rtt })
     }
 
     fn build(&self, request: &Request, query: &Query<'_>, manner: Manner) -> Outgoing {
@@ -362,6 +387,14 @@ fn says_something_of_server(error: &std::io::Error) -> bool {
             | TimedOut
             | UnexpectedEof
     )
+}
+
+/// What came, before it is read.
+struct Arrived {
+    exchange: u32,
+    bytes: Vec<u8>,
+    echoed_case: bool,
+    sent_at: Instant,
 }
 
 /// A query as sent, and what its reply must repeat.

@@ -106,16 +106,6 @@ impl Network for Sockets {
     }
 }
 
-/// A random one of `sources` of the family of `to`, or the unspecified address.
-pub(super) fn source_for(to: SocketAddr, sources: &[IpAddr], rng: &Rng) -> IpAddr {
-    let of_family = || sources.iter().copied().filter(|source| source.is_ipv4() == to.is_ipv4());
-    match of_family().count() {
-        0 if to.is_ipv4() => Ipv4Addr::UNSPECIFIED.into(),
-        0 => Ipv6Addr::UNSPECIFIED.into(),
-        count => of_family().nth(rng.below(count)).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-    }
-}
-
 fn look_at_routes() -> Routes {
     decide_routes(datagram_socket(FAR_V4).is_ok(), leads_to(FAR_V4), leads_to(FAR_V6))
 }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::sockets::source_for;
+use super::sources::source_for;
 use crate::world::{Accept, ExchangeError, Rng, Verdict};
 
 /// Connects to `to`, sends `query`, reads one message and shows it to `accept`. The deadline is the

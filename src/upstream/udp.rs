@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::sockets::source_for;
+use super::sources::source_for;
 use crate::world::{Accept, ExchangeError, Rng, Verdict};
 
 /// The lowest source port: RFC 5452 §9.2 wants "the range of available ports (53, or 1024 and

@@ -1,0 +1,129 @@
+//! The cache over restarts of the real program, in the embedded world.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use cnamed::rrset::RrType;
+use cnamed::wire::reader::Section;
+use cnamed::wire::{Message, Name};
+
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    /// Said before the line `ready`.
+    said: String,
+}
+
+impl Program {
+    fn start(config: &Path) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cnamed"));
+        command.args(["serve", "--lab", "--listen", "127.0.0.1:0", "--config"]).arg(config);
+        command.env("RUST_LOG", "info").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (say, lines) = mpsc::channel();
+        // Reads on to the end: a full pipe would hold the program.
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).for_each(|line| say.send(line).unwrap_or(()))
+        });
+        let mut program = Program { child, address: (Ipv4Addr::LOCALHOST, 0).into(), said: String::new() };
+        while program.address.port() == 0 {
+            let line = lines.recv_timeout(Duration::from_secs(10)).unwrap();
+            match line.strip_prefix("ready ") {
+                Some(address) => program.address = address.parse().unwrap(),
+                None => program.said += &line,
+            }
+        }
+        program
+    }
+
+    /// TTL of the first answer record.
+    fn ttl(&self, name: &str) -> u32 {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(self.address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let name: Name = name.parse().unwrap();
+        let mut query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+        query.extend_from_slice(name.as_wire());
+        query.extend_from_slice(&[0, RrType::A.0 as u8, 0, 1]);
+        client.send(&query).unwrap();
+        let mut reply = [0; 1_500];
+        let n = client.recv(&mut reply).unwrap();
+        let message = Message::parse(&reply[..n]).unwrap();
+        let first = message.section(Section::Answer).next();
+        first.unwrap_or_else(|| panic!("{name}: no answer, RCODE {}", message.rcode())).ttl()
+    }
+
+    fn signal_and_wait(mut self, signal: &str) -> (Option<i32>, Duration) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        let since = Instant::now();
+        let status = self.child.wait().unwrap();
+        (status.code(), since.elapsed())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder_with(name: &str, interval: &str) -> (PathBuf, PathBuf) {
+    let folder = std::env::temp_dir().join(format!("cnamed-{name}-{}", std::process::id()));
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder).unwrap();
+    let config = folder.join("cnamed.toml");
+    let text = format!("[cache]\nfile = \"cache.bin\"\nsave-interval = \"{interval}\"\n");
+    fs::write(&config, text).unwrap();
+    (folder, config)
+}
+
+#[test]
+fn the_cache_survives_kill_9_and_damage_costs_no_start() {
+    let (folder, config) = folder_with("kill9", "1s");
+    let file = folder.join("cache.bin");
+    let program = Program::start(&config);
+    assert_eq!(program.ttl("www.example.com."), 300);
+    let waiting = Instant::now();
+    while !file.exists() {
+        assert!(waiting.elapsed() < Duration::from_secs(10), "nothing saved");
+        thread::sleep(Duration::from_millis(20));
+    }
+    program.signal_and_wait("-KILL");
+
+    let program = Program::start(&config);
+    assert!(program.said.contains("0 expired"), "{}", program.said);
+    assert!(program.ttl("www.example.com.") < 300, "not asked for again");
+    program.signal_and_wait("-KILL");
+
+    let mut octets = fs::read(&file).unwrap();
+    let middle = octets.len() / 2;
+    octets[middle..middle + 4].fill(0xff);
+    fs::write(&file, octets).unwrap();
+    let program = Program::start(&config);
+    assert!(program.said.contains("is damaged in 1 or more places"), "{}", program.said);
+    assert!(program.ttl("www.example.com.") <= 300);
+    assert_eq!(program.signal_and_wait("-TERM").0, Some(0));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_cache_is_saved_at_a_clean_stop() {
+    let (folder, config) = folder_with("stop", "1d");
+    let program = Program::start(&config);
+    assert_eq!(program.ttl("www.example.com."), 300);
+    let (code, took) = program.signal_and_wait("-TERM");
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let program = Program::start(&config);
+    assert!(program.ttl("www.example.com.") < 300);
+    program.signal_and_wait("-TERM");
+    fs::remove_dir_all(&folder).unwrap();
+}
