@@ -140,7 +140,7 @@ class World:
             zone = self.zone_of(name, rtype)
             hop = zone.look_up(name, rtype)
             yield name, zone, hop
-            if hop.target is None:
+            if hop.target is None or rtype == "CNAME":
                 return
             name = hop.target
 

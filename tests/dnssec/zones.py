@@ -488,7 +488,7 @@ class Zone:
             if hop.kind in ("nodata", "nxdomain"):
                 response.authority.insert(0, self.soa())
                 response.rcode = "NXDOMAIN" if hop.kind == "nxdomain" else "NOERROR"
-            if hop.target is None or hop.target in seen or not at_or_below(hop.target, self.name):
+            if rtype == "CNAME" or hop.target is None or hop.target in seen or not at_or_below(hop.target, self.name):
                 return response
             name = hop.target
 
