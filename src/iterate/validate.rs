@@ -94,6 +94,11 @@ impl Walker {
             return Judged::INSECURE;
         }
         let Some(anchor) = case.anchor_for(&set.owner, set.rtype) else { return Judged::INSECURE };
+        if set.rtype == RrType::DNSKEY
+            && let Some(judged) = self.judge_keys(case, set, proof).await
+        {
+            return judged;
+        }
         let mut unfit = None;
         for signer in verify::signers(set).into_iter().filter(|signer| signer.is_at_or_below(&anchor)) {
             // A DS set is the parent's: the child has no say in it (RFC 4035 §5.2).
@@ -101,19 +106,8 @@ impl Walker {
                 unfit = Some(Reason::SignatureUnfit);
                 continue;
             }
-            let candidate = (set.rtype == RrType::DNSKEY && signer == set.owner).then_some(set);
-            match self.trust(case, &signer, candidate).await {
-                // The trusted keys are these very keys: they were checked for that.
-                Trust::Secure(keys) if candidate.is_some_and(|set| keys.are_of(set, &case.policy())) => {
-                    return Judged::secure(u32::MAX);
-                }
-                Trust::Secure(keys) => {
-                    let now = self.world.clock.wall();
-                    return match verify::verify(set, &keys, now, &case.policy(), &case.request.budget) {
-                        Ok(verified) => self.judge_expansion(case, set, proof, &keys, &verified),
-                        Err(reason) => Judged::bogus(reason),
-                    };
-                }
+            match self.trust(case, &signer, None).await {
+                Trust::Secure(keys) => return self.judge_signed(case, set, proof, &keys),
                 Trust::Insecure => return Judged::INSECURE,
                 Trust::NoCut => unfit = Some(Reason::SignatureUnfit),
                 Trust::Bogus(reason) => return Judged::bogus(reason),
@@ -121,6 +115,27 @@ impl Walker {
         }
         let missing = unfit.unwrap_or(Reason::RrsigsMissing);
         self.judge_unsigned(case, &set.owner, set.rtype, missing).await
+    }
+
+    /// A zone's keys, signed or not, are judged by what vouches for them. To look for the trust in
+    /// their zone first would be to ask for these keys again, without end.
+    async fn judge_keys(self: &Arc<Self>, case: Case<'_>, set: &RrSet, proof: &Proof) -> Option<Judged> {
+        Some(match self.trust(case, &set.owner, Some(set)).await {
+            // The trusted keys are these very keys: they were checked for that.
+            Trust::Secure(keys) if keys.are_of(set, &case.policy()) => Judged::secure(u32::MAX),
+            Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
+            Trust::Insecure => Judged::INSECURE,
+            Trust::NoCut => return None,
+            Trust::Bogus(reason) => Judged::bogus(reason),
+        })
+    }
+
+    fn judge_signed(&self, case: Case<'_>, set: &RrSet, proof: &Proof, keys: &ZoneKeys) -> Judged {
+        let now = self.world.clock.wall();
+        match verify::verify(set, keys, now, &case.policy(), &case.request.budget) {
+            Ok(verified) => self.judge_expansion(case, set, proof, keys, &verified),
+            Err(reason) => Judged::bogus(reason),
+        }
     }
 
     /// What came from a wildcard needs proof that no nearer name exists (RFC 4035 §5.3.4).
