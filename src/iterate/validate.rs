@@ -113,7 +113,8 @@ impl Walker {
                 Trust::Bogus(reason) => return Judged::bogus(reason),
             }
         }
-        let missing = unfit.unwrap_or(Reason::RrsigsMissing);
+        let none = if set.sigs.is_empty() { Reason::RrsigsMissing } else { Reason::SignatureUnfit };
+        let missing = unfit.unwrap_or(none);
         self.judge_unsigned(case, &set.owner, set.rtype, missing).await
     }
 
@@ -196,7 +197,10 @@ impl Walker {
             let within = name.is_at_or_below(signer) && signer.is_at_or_below(&anchor);
             within && !(*rtype == RrType::DS && signer == name && !name.is_root())
         });
-        let missing = if denial.proof.is_empty() { Reason::DenialMissing } else { Reason::RrsigsMissing };
+        // Signed records of another zone deny nothing here.
+        let is_signed = denial.proof.iter().any(|set| !set.sigs.is_empty());
+        let missing =
+            if denial.proof.is_empty() || is_signed { Reason::DenialMissing } else { Reason::RrsigsMissing };
         let Some(signer) = signer else {
             return self.judge_unsigned(case, name, *rtype, missing).await;
         };
