@@ -318,7 +318,10 @@ impl Walker {
             }
             let (trust, life) = self.establish(case, zone, candidate).await;
             // What failed for want of this request's budget says nothing about the zone.
-            let own_limit = matches!(trust, Trust::Bogus(Reason::TooMuchWork | Reason::ChainBroken));
+            let own_limit = matches!(
+                trust,
+                Trust::Bogus(Reason::TooMuchWork | Reason::ChainBroken | Reason::Indeterminate)
+            );
             let tentative = candidate.is_some() && matches!(trust, Trust::Bogus(_));
             if life > 0 && !own_limit && !tentative {
                 let until: Instant = now + Duration::from_secs(u64::from(life.min(MAX_TRUST_TTL)));
@@ -354,7 +357,7 @@ impl Walker {
         let scope = case.scope.for_proof();
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
-            Err(_) => return (Trust::Bogus(Reason::ChainBroken), 0),
+            Err(_) => return (Trust::Bogus(Reason::Indeterminate), 0),
         };
         match (hop.security(), &hop) {
             (Security::Bogus(reason), _) => (Trust::Bogus(reason), BROKEN_TTL),
