@@ -283,7 +283,9 @@ impl Walker {
     /// zone too: each label between is looked at for a delegation that proves insecure.
     async fn trust_over(self: &Arc<Self>, case: Case<'_>, name: &Name) -> Trust {
         let Some((anchor, _)) = case.anchors.closest(name) else { return Trust::Insecure };
-        let start = if case.zone.is_at_or_below(anchor) { case.zone } else { anchor };
+        // Who answered may be further down than what is judged: a child asked for its own DS.
+        let is_between = case.zone.is_at_or_below(anchor) && name.is_at_or_below(case.zone);
+        let start = if is_between { case.zone } else { anchor };
         let trust = match self.trust(case, start, None).await {
             Trust::NoCut => Trust::Bogus(Reason::ChainBroken),
             trust => trust,
