@@ -201,6 +201,33 @@ impl Failure {
         matches!(self, Failure::Limit { limit: Limit::Sockets, .. })
     }
 
+    /// The same about the whole name, when only part of it was shown to the servers (RFC 9156): the reader
+    /// knows that one (R25).
+    pub fn about(&self, name: &Name, whole: RrType) -> Failure {
+        let mut failure = self.clone();
+        match &mut failure {
+            Failure::NoServer { owner, rtype, .. } => (*owner, *rtype) = (name.clone(), whole),
+            Failure::NoAddress { owner: at, .. } | Failure::Limit { at, .. } => *at = name.clone(),
+            Failure::Loop(_)
+            | Failure::EndlessDname { .. }
+            | Failure::ChainTooLong { .. }
+            | Failure::Bogus { .. } => {}
+        }
+        failure
+    }
+
+    /// Did looking up `name` itself fail? What became of a chain that starts there is another matter: a loop
+    /// is told from where one enters it, and the chain's other hops may do better for somebody else.
+    pub fn is_about(&self, name: &Name) -> bool {
+        match self {
+            Failure::NoServer { owner: at, .. }
+            | Failure::NoAddress { owner: at, .. }
+            | Failure::Bogus { owner: at, .. }
+            | Failure::Limit { at, .. } => at == name,
+            Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => false,
+        }
+    }
+
     /// Did this come from the budget of one question, so that another question may fare better?
     pub fn is_own_limit(&self) -> bool {
         matches!(self, Failure::Limit { .. })

@@ -162,8 +162,12 @@ impl Resolver {
         applies.then_some(failure)
     }
 
+    /// Is there something past its time, and nothing within it? An alias that lives does not lift the
+    /// failure of its chain (R23).
     fn has_stale(&self, request: &Request, question: &Question, now: Instant) -> bool {
-        self.stale(request, question, now).is_some()
+        let Question { name, rtype, .. } = question;
+        let live = self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Live, now);
+        live.is_none() && self.stale(request, question, now).is_some()
     }
 
     /// What may be served although it is past its time: never what nobody has proven, where that is
@@ -252,11 +256,13 @@ impl Resolver {
             return Ok(hop);
         }
         let stale = self.stale(request, &asked, now);
-        if let Some(failure) = self.failure(request, &asked, now) {
-            return stale.ok_or(failure);
-        }
-        let Some(stale) = stale else {
-            return self.fetch(request, &asked, &Scope::hop(id)).await;
+        let failed = self.failure(request, &asked, now).filter(|f| f.is_about(owner));
+        let stale = match (stale, failed) {
+            (Some(stale), Some(_)) => return Ok(stale),
+            (Some(stale), None) => stale,
+            // The limits of another request say nothing about the name.
+            (None, Some(failure)) if !failure.is_own_limit() => return Err(failure),
+            (None, _) => return self.fetch(request, &asked, &Scope::hop(id)).await,
         };
         let (me, theirs, wanted) = (Arc::clone(self), Arc::clone(request), asked.clone());
         let mut fetching = Box::pin(async move { me.fetch(&theirs, &wanted, &Scope::hop(id)).await });

@@ -90,6 +90,7 @@ pub enum Event {
 pub enum Why {
     Hop,
     ServerAddress,
+    Proof,
     Priming,
     Refresh,
     Additional,

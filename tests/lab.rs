@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used)] // helpers of tests are not seen as tests
 
+mod outcomes;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -434,6 +436,7 @@ struct Row {
     question: Question,
     at_the_name: String,
     outcome: String,
+    seen: String,
 }
 
 fn documented() -> Vec<Row> {
@@ -448,6 +451,7 @@ fn documented() -> Vec<Row> {
             question: question(asked),
             at_the_name: (*at_the_name).to_owned(),
             outcome: (*outcome).to_owned(),
+            seen: (*seen).to_owned(),
         })
     });
     rows.collect()

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test may panic
 
 mod binary;
+mod client;
 mod config;
 mod docs;
 mod lab;
 mod layers;
 mod persist;
+mod properties;
 mod scenario;
 mod sockets;
 mod trace_text;

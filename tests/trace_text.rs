@@ -188,9 +188,6 @@ async fn the_hops_shown_are_those_of_the_answer() {
     }
 }
 
-/// What `docs/lab.md` says and the resolver does not do, or the other way round: to be settled.
-const UNSETTLED: [&str; 2] = ["www.dropedns.example. A", "www.noaa.example. A"];
-
 #[tokio::test(start_paused = true)]
 async fn the_outcomes_are_those_of_the_labs_documentation() {
     let mut differing = Vec::new();
@@ -202,7 +199,7 @@ async fn the_outcomes_are_those_of_the_labs_documentation() {
             differing.push(text);
         }
     }
-    assert_eq!(differing, UNSETTLED);
+    assert!(differing.is_empty(), "{differing:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,10 +53,12 @@ impl Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Set(RrSet),
-    /// The CNAME that follows from the DNAME at this owner (R10); never read without it.
-    Synthesized {
-        cname: RrSet,
+    /// What the DNAME at `dname_owner` makes of `name` (R10); never read without it.
+    Rewritten {
+        name: Name,
         dname_owner: Name,
+        /// `None`: a name that would be too long (R12).
+        result: Option<Name>,
     },
     NoData(Option<RrSet>),
     NxDomain(Option<RrSet>),
@@ -87,7 +89,9 @@ impl Entry {
         let set = |s: &RrSet| s.owner.len() + 32 + s.rdata.octets() + s.sigs.octets() + 32;
         let inner = match &self.content {
             Content::Set(s) => set(s),
-            Content::Synthesized { cname, dname_owner } => set(cname) + dname_owner.len() + 16,
+            Content::Rewritten { name, dname_owner, result } => {
+                name.len() + dname_owner.len() + result.as_ref().map_or(0, Name::len) + 48
+            }
             Content::NoData(soa) | Content::NxDomain(soa) => soa.as_ref().map_or(0, set),
         };
         let proof: usize = self.proof.iter().map(set).sum();
@@ -439,6 +443,11 @@ impl RrSets {
             let key = Key::new(&held.set.owner, held.set.rtype);
             self.put(own, key, entry(Content::Set(held.set.clone()), held.life, &held.proof), now);
         };
+        let put_rewritten = |name: &Name, dname: &Held, result: Option<Name>| {
+            let dname_owner = dname.set.owner.clone();
+            let content = Content::Rewritten { name: name.clone(), dname_owner, result };
+            self.put(own, Key::new(name, RrType::CNAME), entry(content, dname.life, &Proof::default()), now);
+        };
         let settle_denial = |denial: Denial| Denial {
             soa: denial.soa.map(settled),
             security: judged.security.clone(),
@@ -462,6 +471,7 @@ impl RrSets {
             Hop::Alias(Alias::Overlong { dname }) => {
                 let dname = settled(dname);
                 put_set(&dname);
+                put_rewritten(&question.name, &dname, None);
                 Hop::Alias(Alias::Overlong { dname })
             }
             Hop::Alias(Alias::Dname { dname, cname }) => {
@@ -470,10 +480,7 @@ impl RrSets {
                 if judged.security == Security::Secure {
                     self.has_secure_dname.store(true, Ordering::Relaxed);
                 }
-                let key = Key::new(&cname.set.owner, RrType::CNAME);
-                let dname_owner = dname.set.owner.clone();
-                let content = Content::Synthesized { cname: cname.set.clone(), dname_owner };
-                self.put(own, key, entry(content, cname.life, &Proof::default()), now);
+                put_rewritten(&cname.set.owner, &dname, cname.set.target());
                 Hop::Alias(Alias::Dname { dname, cname })
             }
             Hop::NoData(denial) => {
@@ -528,7 +535,7 @@ impl RrSets {
             }
             _ => {}
         }
-        if matches!(entry.content, Content::Set(_) | Content::Synthesized { .. } | Content::NoData(_)) {
+        if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_)) {
             self.cache.invalidate(&Key::new(&key.name, ALL_TYPES));
         }
         self.changes.fetch_add(1, Ordering::Relaxed);
@@ -551,7 +558,7 @@ impl RrSets {
     pub(super) fn restore(&self, key: Key, entry: Entry, now: Instant) -> bool {
         let bound = match entry.content {
             Content::NoData(_) | Content::NxDomain(_) => self.max_negative_ttl,
-            Content::Set(_) | Content::Synthesized { .. } => self.max_ttl,
+            Content::Set(_) | Content::Rewritten { .. } => self.max_ttl,
         };
         let entry = Entry { life: entry.life.min(bound), ..entry };
         let useful = self.is_of_use(&entry, now);
@@ -665,21 +672,23 @@ impl View<'_> {
             Content::Set(cname) if cname.rtype == RrType::CNAME => {
                 Some(Alias::Cname(self.held(cname, entry, left)))
             }
-            Content::Synthesized { cname, dname_owner } => {
+            Content::Rewritten { name, dname_owner, result } => {
                 let (above, dname_left) = self.entry(dname_owner, RrType::DNAME)?;
                 let Content::Set(dname) = &above.content else { return None };
                 // The DNAME may have been replaced since: what it says now decides (R10).
-                let Redirection::Dname { cname: made, .. } =
-                    crate::chain::rewrite(&cname.owner, dname.clone())
-                else {
-                    return None;
-                };
-                if made.target() != cname.target() {
+                let made = crate::chain::rewrite(name, dname.clone());
+                if made.cname().and_then(RrSet::target) != *result {
                     return None;
                 }
                 let dname = self.held(dname, &above, dname_left);
-                let cname = Held { set: made, proof: Proof::default(), ..dname.clone() };
-                Some(Alias::Dname { dname, cname })
+                let proof = Proof::default();
+                Some(match made {
+                    Redirection::Dname { cname, .. } => {
+                        let cname = Held { set: cname, proof, ..dname.clone() };
+                        Alias::Dname { dname, cname }
+                    }
+                    _ => Alias::Overlong { dname },
+                })
             }
             _ => None,
         }

@@ -23,7 +23,7 @@ pub const UNKNOWN_PATIENCE: Duration = Duration::from_millis(280);
 /// Longest wait before the same server is asked once more.
 pub const MAX_REPEAT: Duration = Duration::from_millis(1_000);
 /// The same for a server that nobody has asked yet: it may only be slow.
-pub const UNKNOWN_REPEAT: Duration = Duration::from_millis(600);
+pub const UNKNOWN_REPEAT: Duration = Duration::from_millis(450);
 /// So many exchanges in a row without a reply, and none for [`SILENT_FOR`], make a server silent.
 pub const SILENT_STREAK: u32 = 4;
 /// See [`SILENT_STREAK`].

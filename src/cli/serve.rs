@@ -130,6 +130,8 @@ fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>
     }
     if let Some(lab) = lab {
         config.resolver.hints = lab.hints();
+        // The embedded world is not signed.
+        config.dnssec.validation = false;
     }
     config
 }

@@ -260,7 +260,13 @@ impl<'a> Asking<'a> {
             .cache
             .servers
             .with(candidate.address, |s| if others { s.patience() } else { s.repeat_patience() });
-        self.hedge_at = Some(now + patience * (1 << candidate.tries.min(5)));
+        // Who was never heard of may be far away: each further wait is one longer, not twice as long.
+        let waits = if candidate.srtt.is_none() {
+            1 + u32::from(candidate.tries)
+        } else {
+            1 << candidate.tries.min(5)
+        };
+        self.hedge_at = Some(now + patience * waits);
         candidate.tries += 1;
         candidate.under_way += 1;
         let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));

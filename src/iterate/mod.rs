@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::budget::{self, Purpose};
 use crate::cache::Cache;
 use crate::cache::cuts::{Cut, CutKind};
-use crate::cache::rrsets::{Denial, Freshness, Held, Hop, Judged};
+use crate::cache::rrsets::{Alias, Denial, Freshness, Held, Hop, Judged};
 use crate::chain;
 use crate::config::{Config, RouteKind};
 use crate::dnssec::Security;
@@ -69,6 +69,8 @@ pub struct Scope {
     purpose: Purpose,
     /// The zones whose servers' addresses are wanted above, innermost first.
     reaching: Option<Arc<Reaching>>,
+    /// The zones whose keys are wanted above.
+    proving: Option<Arc<Reaching>>,
     /// Ask even though the cache has it.
     refresh: bool,
 }
@@ -81,7 +83,7 @@ struct Reaching {
 impl Scope {
     /// For a hop of the chain.
     pub fn hop(id: u32) -> Scope {
-        Scope { id, depth: 0, purpose: Purpose::Main, reaching: None, refresh: false }
+        Scope { id, depth: 0, purpose: Purpose::Main, reaching: None, proving: None, refresh: false }
     }
 
     /// For a hop that is asked for again before it expires.
@@ -96,12 +98,18 @@ impl Scope {
             depth: self.depth + 1,
             purpose: Purpose::Side,
             reaching: Some(Arc::new(reaching)),
+            proving: None,
             refresh: false,
         }
     }
 
     fn is_reaching(&self, zone: &Name) -> bool {
-        let mut at = self.reaching.as_ref();
+        Reaching::holds(self.reaching.as_ref(), zone)
+    }
+}
+
+impl Reaching {
+    fn holds(mut at: Option<&Arc<Reaching>>, zone: &Name) -> bool {
         while let Some(reaching) = at {
             if reaching.zone == *zone {
                 return true;
@@ -394,7 +402,7 @@ impl Walker {
                         minimise = false;
                         continue;
                     }
-                    Err(failure) => return Err(failure),
+                    Err(failure) => return Err(Arc::new(failure.about(name, *rtype))),
                 }
             }
             from = CutFrom::Referral;
@@ -436,7 +444,7 @@ impl Walker {
     fn leads_nowhere(&self, request: &Request, part: &Question) -> bool {
         let now = self.world.clock.now();
         let known = self.cache.rrsets.look_up(&request.own, &part.name, part.rtype, Freshness::Live, now);
-        matches!(known, Some(Hop::Data(_) | Hop::NoData(_)))
+        matches!(known, Some(Hop::Data(_) | Hop::NoData(_) | Hop::Alias(Alias::Cname(_))))
     }
 
     /// Puts a hop into the cache.

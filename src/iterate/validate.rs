@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::flights::Usage;
-use super::{Scope, Walker};
+use super::{Reaching, Scope, Walker};
 use crate::budget::Purpose;
 use crate::cache::rrsets::{Alias, Denial, Hop, Judged};
 use crate::dnssec::anchors::TrustAnchors;
@@ -24,7 +24,7 @@ use crate::dnssec::keys::{self, Anchor, DsUse, ZoneKeys};
 use crate::dnssec::{Reason, Security, Trust, verify};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::Event;
+use crate::trace::{Event, Why};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::BoxFuture;
@@ -49,6 +49,14 @@ impl Case<'_> {
     fn anchor_for(&self, name: &Name, rtype: RrType) -> Option<Name> {
         let parent = if rtype == RrType::DS { name.parent() } else { None };
         self.anchors.closest(parent.as_ref().unwrap_or(name)).map(|(zone, _)| zone.clone())
+    }
+
+    /// For the look-up of what a proof needs, with a place of its own in the trace.
+    fn proof_scope(&self, question: &Question) -> Scope {
+        let id = self.request.trace.open();
+        let parent = self.scope.id;
+        self.request.trace.note(id, || Event::Wanted { question: question.clone(), why: Why::Proof, parent });
+        Scope { id, ..self.scope.for_proof() }
     }
 
     fn policy(&self) -> Policy {
@@ -312,6 +320,10 @@ impl Walker {
     ) -> BoxFuture<'a, Trust> {
         Box::pin(async move {
             let now = self.world.clock.now();
+            // The keys of the zone are being looked for already: they are not to be had.
+            if candidate.is_none() && case.scope.is_proving(zone) {
+                return Trust::Bogus(Reason::DnskeyMissing);
+            }
             match self.cache.trust.get(zone, now) {
                 // Other keys may be better ones.
                 Some(Trust::Bogus(_)) if candidate.is_some() => {}
@@ -356,7 +368,7 @@ impl Walker {
             return (Trust::Insecure, MAX_TRUST_TTL);
         }
         let question = Question::new(zone.clone(), RrType::DS);
-        let scope = case.scope.for_proof();
+        let scope = case.proof_scope(&question);
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
             Err(_) => return (Trust::Bogus(Reason::Indeterminate), 0),
@@ -427,7 +439,7 @@ impl Walker {
     /// comes back to [`Walker::prove_keys`] with the set at hand.
     async fn fetch_keys(self: &Arc<Self>, case: Case<'_>, zone: &Name) -> (Trust, u32) {
         let question = Question::new(zone.clone(), RrType::DNSKEY);
-        let scope = case.scope.for_proof();
+        let scope = case.proof_scope(&question).for_keys_of(zone);
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
             Err(_) => return (Trust::Bogus(Reason::ChainBroken), 0),
@@ -449,6 +461,17 @@ impl Walker {
 }
 
 impl Scope {
+    /// For the keys of a zone, which must not depend on themselves.
+    fn for_keys_of(&self, zone: &Name) -> Scope {
+        let above = self.proving.clone();
+        let proving = Some(Arc::new(Reaching { zone: zone.clone(), above }));
+        Scope { proving, ..self.for_proof() }
+    }
+
+    fn is_proving(&self, zone: &Name) -> bool {
+        Reaching::holds(self.proving.as_ref(), zone)
+    }
+
     /// For what a proof needs.
     fn for_proof(&self) -> Scope {
         Scope { purpose: Purpose::Proof, refresh: false, ..self.clone() }

@@ -197,26 +197,14 @@ fn sites(entries: &[Entry], zones: &Zones, addresses: &Addresses) -> Result<Hash
 }
 
 fn site(entry: &Entry) -> Site {
-    let server = Server {
-        zones: HashMap::new(),
-        mode: entry.mode,
-        follow: entry.follow,
-        cookies: entry.cookies,
-        root: None,
-    };
+    let server = Server::new([], entry.mode, entry.follow, entry.cookies);
     Site { server, delay: Duration::from_millis(entry.delay_ms), loss_percent: entry.loss_percent }
 }
 
 /// Puts `zone` on the server at `address`, which is a correct one if nothing was said of it.
 fn add(sites: &mut HashMap<IpAddr, Site>, address: IpAddr, zone: Option<&Arc<Zone>>) -> Result<(), LabError> {
     let Some(zone) = zone else { return Ok(()) };
-    let server = Server {
-        zones: HashMap::new(),
-        mode: Mode::default(),
-        follow: Follow::default(),
-        cookies: true,
-        root: None,
-    };
+    let server = Server::new([], Mode::default(), Follow::default(), true);
     let site = sites.entry(address).or_insert(Site { server, delay: Duration::ZERO, loss_percent: 0 });
     match site.server.zones.insert(zone.apex().clone(), zone.clone()) {
         Some(other) if !Arc::ptr_eq(&other, zone) => {

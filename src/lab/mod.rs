@@ -31,6 +31,8 @@ pub use server::{Follow, Mode, Server};
 pub use zone::{Finding, Zone};
 
 use crate::config::Hint;
+use crate::rrset::RrType;
+use crate::wire::Name;
 use crate::world::{Accept, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, Verdict};
 
 /// The only port on which servers of the lab listen.
@@ -144,6 +146,19 @@ impl World {
     pub fn from_folder(folder: &Path) -> Result<Arc<World>, LabError> {
         let (zones, servers) = load::folder(folder)?;
         load::world(zones, servers).map(Arc::new)
+    }
+
+    /// A world of servers made elsewhere, which lose nothing and reply at once: for tests that generate their
+    /// zones. It has no files, so [`World::zones`] names none.
+    pub fn of_servers(servers: impl IntoIterator<Item = (IpAddr, Server)>, hints: Vec<Hint>) -> Arc<World> {
+        let site = |server| Site { server, delay: Duration::ZERO, loss_percent: 0 };
+        let mut sites: HashMap<IpAddr, Site> = servers.into_iter().map(|(at, s)| (at, site(s))).collect();
+        let mut zones = sites.values().filter_map(|site| site.server.zones.get(&Name::root()));
+        let root = zones.next().and_then(|zone| zone.stored(&Name::root(), RrType::NS).cloned());
+        for site in sites.values_mut() {
+            site.server.root.clone_from(&root);
+        }
+        Arc::new(World { sites, zones: BTreeMap::new(), hints, rng: Rng::os() })
     }
 
     /// The same world, losing the same datagrams every time: for tests.

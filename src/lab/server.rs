@@ -121,6 +121,17 @@ impl Reply {
 }
 
 impl Server {
+    /// One with these zones. The root that [`Mode::Upward`] refers to comes from the world around it.
+    pub fn new(
+        zones: impl IntoIterator<Item = Arc<Zone>>,
+        mode: Mode,
+        follow: Follow,
+        cookies: bool,
+    ) -> Server {
+        let zones = zones.into_iter().map(|zone| (zone.apex().clone(), zone)).collect();
+        Server { zones, mode, follow, cookies, root: None }
+    }
+
     /// How it behaves.
     pub fn mode(&self) -> Mode {
         self.mode

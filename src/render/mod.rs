@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::dnssec::Security;
 use crate::failure::Failure;
 use crate::request::Request;
 use crate::resolver::Answer;
@@ -82,10 +83,12 @@ pub enum Step {
     Cut { zone: Name, from: CutFrom, servers: usize },
     /// A message to a server and what came of it.
     Exchange(Box<Exchange>),
-    /// Another look-up was needed: the address of a name server.
+    /// Another look-up was needed: a name server's address, or a link of the chain of trust.
     Needed(LookUp),
     /// The addresses found, which may be none.
     Reached { addresses: Vec<IpAddr>, glue: bool },
+    /// What its data are worth, where that is checked.
+    Judged(Security),
     /// Something odd about the name itself.
     Lint { code: LintCode, owner: Name },
     /// The servers of a zone could not tell.
@@ -443,7 +446,7 @@ impl Sorter {
         (hops, additional.into_iter().filter_map(|scope| self.assemble(scope)).collect())
     }
 
-    /// The look-up of a scope with all that it needed; no deeper than `budget::DEPTH`.
+    /// The look-up of a scope with all that it needed; each level has cost a message of the budget.
     fn assemble(&mut self, scope: u32) -> Option<LookUp> {
         let Draft { question, why, steps, .. } = self.drafts.remove(&scope)?;
         let steps = steps.into_iter().filter_map(|step| match step {
@@ -469,6 +472,7 @@ fn note(draft: &mut Draft, at: Duration, event: Event) {
             }
             Step::Cut { zone, from, servers }
         }
+        Event::Judged { security, .. } => Step::Judged(security),
         Event::Reached { addresses, glue } => Step::Reached { addresses, glue },
         Event::Failed { failure } => {
             draft.give_up(at);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::{Cost, Exchange, HopSeen, LookUp, Outcome, Report, Source, Step};
 use crate::cache::rrsets::Held;
+use crate::dnssec::Security;
 use crate::failure::Ede;
 use crate::iterate::PORT;
 use crate::master::rdata_to_text;
@@ -20,6 +21,8 @@ use crate::world::Transport;
 
 /// Columns that a line takes unless a single name is longer.
 pub const WIDTH: usize = 80;
+/// Columns that text has at least, however deep it stands.
+const MIN_TEXT: usize = 36;
 /// RDATA longer than this is not repeated in the tree; the answer below it has it whole.
 const SHORT_RDATA: usize = 48;
 /// Records of one reply that were not believed and are named one by one.
@@ -119,7 +122,8 @@ impl Page {
         let (mut lead, mut row) = (first, indent);
         for word in line.text.split(' ').filter(|word| !word.is_empty()) {
             let begun = !row.trim_start().is_empty();
-            if begun && width(lead) + width(&row) + 1 + width(word) > WIDTH {
+            let room = WIDTH.saturating_sub(width(lead)).max(MIN_TEXT);
+            if begun && width(&row) + 1 + width(word) > room {
                 self.line(line.tone, lead, &row);
                 (lead, row) = (rest, String::new());
             } else if begun {
@@ -249,7 +253,7 @@ fn steps(look_up: &LookUp) -> Vec<Node> {
             continue;
         }
         // An outcome concerns the look-up as a whole.
-        let of_cut = !matches!(step, Step::Reached { .. } | Step::Lint { .. });
+        let of_cut = !matches!(step, Step::Reached { .. } | Step::Judged(_) | Step::Lint { .. });
         let Some(node) = step_node(step) else { continue };
         match nodes.last_mut() {
             Some(cut) if at_cut && of_cut => cut.below.push(node),
@@ -283,6 +287,10 @@ fn step_node(step: &Step) -> Option<Node> {
             let glue = if *glue { " (glue)" } else { "" };
             Node::leaf(Line::plain(format!("found {}{glue}", addresses.join(", "))))
         }
+        Step::Judged(Security::Unchecked) => return None,
+        Step::Judged(Security::Insecure) => Node::leaf(Line::plain("insecure: no chain of trust leads here")),
+        Step::Judged(Security::Secure) => Node::leaf(Line::plain("secure")),
+        Step::Judged(Security::Bogus(why)) => Node::leaf(Line::of(Tone::Bad, format!("bogus: {why}"))),
         Step::Lint { code, owner } => Node::leaf(Line::of(Tone::Odd, format!("lint {code}: {owner}"))),
         Step::Failed(failure) => Node::leaf(Line::of(Tone::Bad, failure.sentence())),
     })

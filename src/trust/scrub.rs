@@ -174,8 +174,11 @@ fn understand(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Re
     let rank = if authoritative { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
     let owned = Owned::collect(message, asked, notes);
     let redirection = match (&owned.dname, rcode) {
-        // The server has tried and says that the result is too long (R12).
-        (Some(dname), YXDOMAIN) => Some(Redirection::Overlong { dname: dname.clone() }),
+        // The server has tried and says that the result is too long (R12); with a CNAME for this
+        // name it speaks of a later one.
+        (Some(dname), YXDOMAIN) if owned.cname.is_none() => {
+            Some(Redirection::Overlong { dname: dname.clone() })
+        }
         _ => owned.redirection(asked, notes),
     };
     if let Some(redirection) = redirection {
@@ -398,6 +401,7 @@ impl Owned {
                         owned.dname = Some(first_alias(gathering, notes));
                     }
                 }
+                RrType::DNAME => owned.sets.push(first_alias(gathering, notes)),
                 RrType::CNAME => owned.cname = Some(first_alias(gathering, notes)),
                 _ => owned.sets.push(gathering.into_set()),
             }

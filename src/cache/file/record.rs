@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 const END: u8 = 0;
 const SET: u8 = 1;
-const SYNTHESIZED: u8 = 2;
+const REWRITTEN: u8 = 2;
 const NODATA: u8 = 3;
 const NXDOMAIN: u8 = 4;
 const CUT: u8 = 5;
@@ -53,7 +53,7 @@ pub(super) enum Record {
 pub(super) fn write_entry(key: &Key, entry: &Entry, now: Instant, out: &mut Vec<u8>) -> bool {
     let kind = match entry.content {
         Content::Set(_) => SET,
-        Content::Synthesized { .. } => SYNTHESIZED,
+        Content::Rewritten { .. } => REWRITTEN,
         Content::NoData(_) => NODATA,
         Content::NxDomain(_) => NXDOMAIN,
     };
@@ -67,9 +67,13 @@ pub(super) fn write_entry(key: &Key, entry: &Entry, now: Instant, out: &mut Vec<
     out.extend_from_slice(&entry.life.to_be_bytes());
     match &entry.content {
         Content::Set(set) => write_set(set, out),
-        Content::Synthesized { cname, dname_owner } => {
+        Content::Rewritten { name, dname_owner, result } => {
             out.extend_from_slice(dname_owner.as_wire());
-            write_set(cname, out);
+            out.extend_from_slice(name.as_wire());
+            out.push(u8::from(result.is_some()));
+            if let Some(result) = result {
+                out.extend_from_slice(result.as_wire());
+            }
         }
         Content::NoData(Some(soa)) => {
             out.extend_from_slice(&key.rtype.0.to_be_bytes());
@@ -206,12 +210,17 @@ impl<'a> Octets<'a> {
                 let set = self.set()?;
                 (set.owner.clone(), set.rtype, Content::Set(set))
             }
-            SYNTHESIZED => {
-                let dname_owner = self.name()?;
-                let cname = self.set()?;
-                let fits = cname.rtype == RrType::CNAME && cname.owner.is_below(&dname_owner);
-                let (name, rtype) = (cname.owner.clone(), cname.rtype);
-                (fits.then_some(name)?, rtype, Content::Synthesized { cname, dname_owner })
+            REWRITTEN => {
+                let (dname_owner, name) = (self.name()?, self.name()?);
+                let result = match self.u8()? {
+                    0 => None,
+                    1 => Some(self.name()?),
+                    _ => return None,
+                };
+                if !name.is_below(&dname_owner) {
+                    return None;
+                }
+                (name.clone(), RrType::CNAME, Content::Rewritten { name, dname_owner, result })
             }
             NODATA => {
                 let rtype = self.data_type()?;
