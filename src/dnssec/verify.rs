@@ -225,6 +225,13 @@ fn verdict(rrsig: &Rrsig<'_>, signed: SignedName, now: u32) -> Verified {
     }
 }
 
+/// Is the time of every signature of `set` over, `now` being in seconds since 1970? Not where there
+/// are none.
+pub fn has_ended(set: &RrSet, now: u64) -> bool {
+    let mut sigs = set.sigs.iter().filter_map(Rrsig::read).peekable();
+    sigs.peek().is_some() && sigs.all(|rrsig| is_later(now as u32, rrsig.expiration))
+}
+
 /// How much a reason says, of several signatures'.
 fn telling(reason: Reason) -> u8 {
     match reason {
