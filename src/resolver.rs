@@ -17,7 +17,7 @@ use crate::cache::Cache;
 use crate::cache::rrsets::{Alias, Freshness, Held, Hop};
 use crate::chain::Chain;
 use crate::config::Config;
-use crate::dnssec::{Security, sentinel, verify};
+use crate::dnssec::{Security, Trust, denial, sentinel, verify};
 use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
 use crate::request::Request;
@@ -196,6 +196,7 @@ impl Resolver {
                 Err(failure) => return self.fail(question, failure, None),
             };
             note_stale(&mut answer, request, &owner, question.rtype, &hop);
+            self.note_iterations(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
             answer.secure &= hop.security() == Security::Secure;
             match hop {
                 Hop::Alias(alias) => {
@@ -234,6 +235,19 @@ impl Resolver {
             answer.additional = self.svcb_additional(request, &answer).await;
         }
         answer
+    }
+
+    /// EDE 27 where nothing but the number of its iterations keeps a denial by a zone with proven keys
+    /// from being secure (RFC 9276 §3.2).
+    fn note_iterations(&self, answer: &mut Answer, request: &Request, asked: &Question, hop: &Hop) {
+        if !request.validate || hop.security() != Security::Insecure {
+            return;
+        }
+        let Some((zone, iterations)) = denial::excess(hop.proofs()) else { return };
+        if let Some(Trust::Secure(_)) = self.cache.trust.get(&zone, self.world.clock.now()) {
+            let text = format!("{} {}: {zone} has {iterations} NSEC3 iterations", asked.name, asked.rtype);
+            answer.edes.push(Ede::new(Ede::UNSUPPORTED_NSEC3_ITERATIONS, text));
+        }
     }
 
     fn fail(&self, question: &Question, failure: Arc<Failure>, ttl: Option<u32>) -> Answer {
