@@ -131,7 +131,9 @@ impl Walker {
     async fn judge_keys(self: &Arc<Self>, case: Case<'_>, set: &RrSet, proof: &Proof) -> Option<Judged> {
         Some(match self.trust(case, &set.owner, Some(set)).await {
             // The trusted keys are these very keys: they were checked for that.
-            Trust::Secure(keys) if keys.are_of(set, &case.policy()) => Judged::secure(u32::MAX),
+            Trust::Secure(keys) if keys.are_of(set, &case.policy()) => {
+                Judged::secure(verify::longest_life(set, &keys, self.world.clock.wall()))
+            }
             Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
             Trust::Insecure => Judged::INSECURE,
             Trust::NoCut => return None,

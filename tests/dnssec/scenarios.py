@@ -88,6 +88,33 @@ def algorithms():
     s.ask("bad.alpha.").bogus(9)
 
 
+    # Two keys of one tag: these seeds were found by trying.
+    keys = [Key("alpha.", seed="same-67"), Key("alpha.", seed="same-297")]
+    assert keys[0].tag == keys[1].tag
+    for i, key in enumerate(keys):
+        world, _ = one_zone(keys=keys, ds=[key.ds()])
+        s = Scenario(f"keys_of_one_tag_{i + 1}", "Of two keys with the same tag the right one is found (RFC 4034 §8, RFC 4035 §5.3.1).", world)
+        s.ask("www.alpha.").secure()
+        s.ask("no.alpha.").secure()
+
+    # Keys whose signature ends before their TTL, and are signed anew.
+    world, zone = one_zone()
+    world.at("alpha.").spoil("alpha.", "DNSKEY", resigned(zone, expiration="20260601120140"))
+    s = Scenario("keys_end_with_their_signature", "Keys are fetched again when their signature ends, before their TTL does (RFC 4035 §5.3.3).", world)
+    s.ask("www.alpha.").secure()
+    s.change(one_zone()[0]).wait(101)
+    s.ask("bad.alpha.").secure()
+    s.sent(1, "alpha.", "DNSKEY")
+    # Keys that are exchanged while the old ones are cached.
+    old, new = Key("alpha.", seed="old"), Key("alpha.", seed="new")
+    world, _ = one_zone(keys=[old], ds=[old.ds()])
+    s = Scenario("keys_exchanged", "A zone whose keys were exchanged without notice is bogus only until the old ones are forgotten (RFC 4035 §4.7, RFC 6781 §4.1).", world)
+    s.ask("www.alpha.").secure()
+    s.change(one_zone(keys=[new], ds=[new.ds()])[0])
+    s.wait(3601)
+    s.ask("bad.alpha.").secure()
+
+
 def digests():
     key = Key("alpha.")
     good, other = key.ds, Key("alpha.", seed="other").ds
@@ -365,6 +392,59 @@ def broken_denials(how, nsec3, sections):
     s.ask("www.wild.alpha.").bogus(12)
 
 
+def odd_denials():
+    # Minimal covering, and denial by a record at the name itself.
+    world, zone = one_zone()
+    white = [RRset("nn.alpha.", "NSEC", 300, ["no0.alpha. RRSIG NSEC"]), RRset("!.alpha.", "NSEC", 300, ["+.alpha. RRSIG NSEC"])]
+    signed = [zone.sign(held) for held in white]
+    response = Response("NXDOMAIN", authority=[zone.soa(), *signed])
+    world.at("alpha.").tweak("no.alpha.", "A", lambda _: response)
+    s = Scenario("nsec_white_lies", "Records that cover hardly more than the name prove as much as others (RFC 4470 §4).", world)
+    s.ask("no.alpha.").secure(expected=response)
+    world, zone = one_zone()
+    black = Response(authority=[zone.soa(), zone.sign(RRset("no.alpha.", "NSEC", 300, ["!.no.alpha. RRSIG NSEC TYPE128"]))])
+    world.at("alpha.").tweak("no.alpha.", "A", lambda _: black)
+    s = Scenario("nsec_compact_denial", "A name that does not exist may be denied as one without types (RFC 9824 §3).", world)
+    s.ask("no.alpha.").secure(expected=black)
+
+    # What an expanded NSEC, one of another zone, or one without order would deny.
+    world, zone = one_zone("www A 192.0.2.101\nbeta A 192.0.2.102\n")
+    server = world.at("alpha.")
+    soa = zone.soa()
+    star = replace(zone.sign(RRset("*.alpha.", "NSEC", 300, ["alpha. TXT RRSIG NSEC"])), owner="m.alpha.")
+    other = Zone("beta.", "", keys=[Key("beta.")])
+    faults = {
+        "n.alpha.": [star],
+        "o.alpha.": [other.sign(RRset("beta.", "NSEC", 300, ["beta. NS SOA RRSIG NSEC DNSKEY"]))],
+        "p.alpha.": [zone.sign(RRset("www.alpha.", "NSEC", 300, ["beta.alpha. A RRSIG NSEC"]))],
+        "q.alpha.": [zone.sign(RRset("m.alpha.", "NSEC", 300, ["alpha. A RRSIG NSEC"]), signer="beta.")],
+    }
+    s = Scenario("nsec_unfit", "NSEC from a wildcard, of another zone, against the order or by another signer prove nothing (RFC 4592 §4.7, RFC 4035 §5.4).", world)
+    for name, sets in faults.items():
+        server.tweak(name, "A", lambda _, sets=sets: Response("NXDOMAIN", authority=[soa, *sets]))
+        # Which of the codes depends on which fault is seen first.
+        s.ask(name).check("flags rcode answer authority", [], "SERVFAIL")
+
+    for file, title, change in (
+        ("nsec3_unknown_hash", "NSEC3 of an unknown hash algorithm is ignored (RFC 5155 §8.1).", lambda text: "6" + text[1:]),
+        ("nsec3_unknown_flags", "NSEC3 with unknown flags is ignored (RFC 5155 §8.2).", lambda text: text.replace("1 0 ", "1 2 ", 1)),
+    ):  # fmt: skip
+        world, zone = one_zone(nsec3=Nsec3(0, "-"))
+        changed = [zone.sign(replace(held, rdata=[change(held.rdata[0])])) for held in zone.no_name("no.alpha.")]
+        world.at("alpha.").tweak("no.alpha.", "A", lambda _, z=zone, c=changed: Response("NXDOMAIN", authority=[z.soa(), *c]))
+        s = Scenario(file, title, world)
+        s.ask("no.alpha.").bogus(12)
+    world, zone = one_zone(nsec3=Nsec3(0, "-"))
+    other = Zone("alpha.", PLAIN, nsec3=Nsec3(0, "ab"))
+    proof = zone.proven_encloser("no.alpha.") + other.covering("*.alpha.")
+    world.at("alpha.").tweak("no.alpha.", "A", lambda _: Response("NXDOMAIN", authority=[zone.soa(), *proof]))
+    s = Scenario("nsec3_mixed_parameters", "NSEC3 records of different salts prove nothing together (RFC 5155 §8.2).", world)
+    s.ask("no.alpha.").bogus(12)
+    world, zone = one_zone(nsec3=Nsec3(0, "-"))
+    s = Scenario("nsec3_deep_name", "The closest encloser is found from a name many labels down (RFC 5155 §8.3).", world)
+    s.ask("a.b.c.d.e.f.g.h.no.alpha.").secure()
+
+
 def opt_out():
     nsec3 = Nsec3(0, "-", opt_out=True)
 
@@ -382,9 +462,12 @@ def opt_out():
     s.ask("x.wild.alpha.").insecure()
     s.ask("*.wild.alpha.").secure()
     lie, zone = denial_world(nsec3)
-    lie.at("alpha.").tweak(
-        "www.alpha.", "MX", lambda _: Response("NOERROR", authority=[zone.soa(), *zone.no_name("no.alpha.")])
-    )
+    server = lie.at("alpha.").spoil("sub.alpha.", "DS", drop)
+    server.tweak("sub.alpha.", "DS", lambda _: Response(authority=[zone.soa(), *zone.no_type("null.alpha.")]))
+    lie.at("sub.alpha.").spoil("www.sub.alpha.", "A", unsigned)
+    s = Scenario("optout_ds_taken_away", "An opt-out span of other names makes no signed delegation insecure (RFC 5155 §8.9).", lie)
+    s.ask("www.sub.alpha.").bogus(12)
+    lie, zone = denial_world(nsec3)
     s = Scenario("optout_unsigned_data", "Opt-out makes no name of a secure zone insecure: unsigned data is bogus (RFC 5155 §8.5).", lie)
     lie.at("alpha.").spoil("www.alpha.", "A", unsigned)
     s.ask("www.alpha.").bogus(10)
@@ -636,6 +719,26 @@ def clients():
     s.ask("www.alpha.").secure()
     s.ask("bad.alpha.").secure()
 
+    world, zone = one_zone()
+    root = world.root
+    world.at(".").spoil("alpha.", "DS", drop)
+    world.at(".").tweak("alpha.", "DS", lambda _: Response(answer=[root.rrset("alpha.", "DS")]))
+    s = Scenario("ds_not_in_the_referral", "A DS that is missing in the referral is asked for (RFC 4035 §3.1.4.1, §4.2).", world)
+    s.ask("www.alpha.").secure()
+    s.sent(1, "alpha.", "DS", ROOT_ADDRESS)
+    world, zone = one_zone()
+    s = Scenario("upstream_do", "Questions to servers have DO whatever the client has (RFC 4035 §3.2.1).", world)
+    for number, (name, flags) in enumerate((("www.alpha.", ""), ("bad.alpha.", "CD"), ("no.alpha.", "DO")), 1):
+        s.ask(name, "A", flags).answered(True)
+        s.step(f"CHECK_OUT_QUERY ADDRESS {zone.address} COUNT 1", "ENTRY_BEGIN", "MATCH qname qtype DO", "SECTION QUESTION", f"{name} IN A", "ENTRY_END")
+    world, zone = one_zone()
+    s = Scenario("negative_ttl", "A proven denial lives as long as the SOA's minimum says and counts down (RFC 2308 §5, RFC 9077 §3).", world)
+    expected = world.resolve("no.alpha.", "A")
+    first = replace(expected, authority=[replace(held, ttl=300) for held in expected.authority])
+    s.ask("no.alpha.").secure(expected=first, match="all ttl ede")
+    s.wait(299).ask("no.alpha.").secure(expected=replace(expected, authority=[replace(held, ttl=1) for held in expected.authority]), match="all ede").sent(0)
+    s.wait(2).ask("no.alpha.").secure().sent(1, "no.alpha.", "A")
+
     s = Scenario("validation_once_per_zone", "A zone's keys are fetched and proven once for all its names (RFC 4035 §4.7).", one_zone()[0])
     s.ask("www.alpha.").secure()
     s.ask("bad.alpha.").secure().messages(1, 1)
@@ -659,6 +762,17 @@ def anchors():
     s.ask("www.alpha.").secure()
     s.ask("no.alpha.").secure()
     s.ask("www.beta.").insecure()
+    alpha = Zone("alpha.", PLAIN)
+    world = World(alpha, ds={"alpha.": []})
+    s = Scenario("anchor_below_an_insecure_delegation", "The closest trust anchor counts, also where the delegation is insecure (RFC 4035 §5).", world, anchors=[*world.anchors(), alpha.keys[0].anchor()])
+    s.ask("www.alpha.").secure()
+    s.ask("alpha.", "DS").secure()
+    world = World(Zone("alpha.", PLAIN), Zone("sub.alpha.", PLAIN), Zone("beta.", PLAIN))
+    s = Scenario("negative_anchor_above_an_anchor", "A trust anchor below a negative one counts again (RFC 7646 §2).", world, ["domain-insecure: alpha."],
+                 anchors=[*world.anchors(), Key("sub.alpha.").anchor()])  # fmt: skip
+    s.ask("www.alpha.").insecure()
+    s.ask("www.sub.alpha.").secure()
+    s.ask("www.beta.").secure()
     alpha = Zone("alpha.", PLAIN)
     world = World(alpha)
     s = Scenario("anchor_as_dnskey", "A trust anchor may be a DNSKEY (RFC 4035 §5).", world, anchors=[f". IN DNSKEY {world.root.keys[0].rdata}"])
@@ -738,6 +852,50 @@ def forwarders():
     s.ask("bad.alpha.").bogus(6)
 
 
+def aggressive_limits(how, nsec3):
+    """What a cached denial must not be taken for."""
+
+    def beside(zone, name):
+        """A name that does not exist, whose denial has the record at `name`."""
+        own = {held.owner for held in zone.matching(name)}
+        # By NSEC the next name in order; by NSEC3 whatever hashes there.
+        first = name.split(".")[0]
+        rest = name[len(first) :]
+        names = [f"{first}{c}{rest}" for c in "0123456789"]
+        names += [f"{a}{b}{c}.alpha." for a in "nopqrst" for b in "0123456789abcdefghij" for c in "0123456789"]
+        return next(n for n in names if not zone.exists(n) and own <= {held.owner for held in zone.no_name(n)})
+
+    section = "RFC 8198 §5.1, RFC 6840 §4.1" if nsec3 is None else "RFC 8198 §5.2, RFC 6840 §4.1"
+    for file, title, owner, asked, verdict in (
+        ("not_below_a_cut", "The record of a delegation denies no name in the zone below it", "sub.alpha.", "www.sub.alpha.", True),
+        ("not_below_an_insecure_cut", "The record of an insecure delegation denies no name below it", "null.alpha.", "www.null.alpha.", False),
+        ("not_below_a_dname", "The record of a DNAME denies no name below it", "d.alpha.", "m.d.alpha.", True),
+        ("not_an_alias", "The record of an alias denies no type there", "alias.alpha.", "alias.alpha.", True),
+    ):  # fmt: skip
+        world, zone = denial_world(nsec3)
+        s = Scenario(f"aggressive_{how}_{file}", f"{title} ({section}).", world)
+        s.know(asked, "A")
+        s.ask(beside(zone, owner)).secure()
+        s.ask(asked).answered(verdict)
+    world, zone = denial_world(nsec3)
+    proof = {held.owner for held in zone.no_type("ent.alpha.")}
+    others = [f"{a}{b}{c}.alpha." for a in "defnopq" for b in "0123456789abcdz" for c in "0123456789z"]
+    # What the empty non-terminal is proven by comes along with another denial.
+    other = next(n for n in others if not zone.exists(n) and proof <= {held.owner for held in zone.no_name(n)})
+    s = Scenario(f"aggressive_{how}_not_an_empty_name", f"A name that only has names below it is not denied by the record before it ({section}; RFC 4592 §2.2.2).", world)
+    s.know("ent.alpha.", "A")
+    s.ask(other).secure()
+    s.ask("ent.alpha.").secure()
+    world, zone = denial_world(nsec3)
+    s = Scenario(f"aggressive_{how}_ends", "A denial is used for other names no longer than it lives (RFC 8198 §5.4, RFC 9077 §3).", world)
+    first = {held.owner for held in zone.no_name("no.alpha.")}
+    other = next(n for n in others if not zone.exists(n) and {held.owner for held in zone.no_name(n)} <= first)
+    s.know(other, "A")
+    s.ask("no.alpha.").secure()
+    s.wait(301)
+    s.ask(other).secure().sent(1, other, "A")
+
+
 def aggressive():
     for how, nsec3 in (("nsec", None), ("nsec3", Nsec3(0, "-"))):
         world, zone = denial_world(nsec3)
@@ -775,6 +933,7 @@ def aggressive():
         s.know(other, "A")
         s.ask("no.alpha.", flags="DO CD").insecure()
         s.ask(other).secure().sent(1, other, "A", world.at("alpha.").address)
+        aggressive_limits(how, nsec3)
     world, zone = denial_world(Nsec3(0, "-", opt_out=True))
     first = {h.owner for h in zone.no_name("no.alpha.")}
     other = next(
@@ -822,6 +981,7 @@ def main():
         "nxdomain": "RFC 5155 §8.4", "nodata": "RFC 5155 §8.5", "wildcard": "RFC 5155 §8.8",
         "wildcard_nodata": "RFC 5155 §8.7", "ent": "RFC 5155 §8.5", "insecure": "RFC 5155 §8.6, §8.9",
     })  # fmt: skip
+    odd_denials()
     opt_out()
     signatures()
     chains()
