@@ -10,8 +10,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::failure::Limit;
-
 /// Weighted ceiling below `max-upstream-queries`. A message that leads on along the chain costs
 /// [`MAIN_COST`], one that only finds a name server's address costs [`SIDE_COST`]: sixteen hops in
 /// sixteen zones (34 messages) and a few servers without glue fit, while chains composed with
@@ -45,6 +43,21 @@ pub const SIGNATURES_IN_ALL: u32 = 64;
 /// NSEC3 hashes for one question, each counted once per 16 iterations begun (CVE-2023-50868). A name
 /// below `ip6.arpa.` takes about 24 hashes, at 50 iterations 96 of these.
 pub const NSEC3_WORK: u32 = 512;
+
+/// Which limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `max-upstream-queries`, or the weighted ceiling below it.
+    Messages,
+    /// Octets received from servers.
+    Octets,
+    /// `resolver.timeout`.
+    Time,
+    /// Nested look-ups of name server addresses.
+    Depth,
+    /// Sockets of this machine.
+    Sockets,
+}
 
 /// Is a message on the way to the answer, or in search of a server's address?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+pub use crate::budget::Limit;
 use crate::rrset::RrType;
 use crate::security::Reason;
 use crate::wire::Name;
@@ -49,21 +50,6 @@ impl Ede {
         }
         Ede { code, text }
     }
-}
-
-/// Which limit of [`crate::budget`] was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// `max-upstream-queries`, or the weighted ceiling below it.
-    Messages,
-    /// Octets received from servers.
-    Octets,
-    /// `resolver.timeout`.
-    Time,
-    /// Nested look-ups of name server addresses.
-    Depth,
-    /// Sockets of this machine.
-    Sockets,
 }
 
 /// What the servers of a zone did, counted.

@@ -612,6 +612,7 @@ fn upstream_edns_is_1232_and_ports_and_ids_are_unpredictable() {
     let hints = file("stub.hints", ". NS a.root.\na.root. A 127.77.77.77\n");
     let settings = format!(
         "[resolver]\nroot-hints = \"{}\"\nroot-priming = false\nquery-localhost = true\n\
+         [dnssec]\nvalidation = false\n\
          [[stub]]\nzone = \"wire.example.\"\nservers = [\"{server}\"]\n",
         hints.path()
     );

@@ -35,7 +35,12 @@ const STALE_TTL: u32 = 30;
 /// Longest EDE text (R22).
 const EDE_TEXT: usize = 200;
 /// Made once: it reads the root hints.
-static DEFAULT: LazyLock<Config> = LazyLock::new(Config::default);
+/// The graphs are not signed.
+static DEFAULT: LazyLock<Config> = LazyLock::new(|| {
+    let mut config = Config::default();
+    config.dnssec.validation = false;
+    config
+});
 
 /// How often each verdict was met, and other figures.
 type Counts = BTreeMap<&'static str, u64>;

@@ -20,8 +20,6 @@ pub const MAX_ADDRESSES: usize = 64;
 pub const MAX_NETWORKS: usize = 1_024;
 /// Negative trust anchors: they are meant for a broken zone now and then (RFC 7646 §2).
 pub const MAX_ZONES: usize = 1_024;
-/// Is validation on when nobody says otherwise?
-const VALIDATES: bool = false;
 /// Octets of the longest text a server says of itself: one character string (RFC 1035 §3.3).
 pub const MAX_TEXT: usize = 255;
 
@@ -311,7 +309,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         table: "dnssec",
         key: "validation",
-        kind: Kind::Flag { default: VALIDATES, field: |c| &mut c.dnssec.validation },
+        kind: Kind::Flag { default: true, field: |c| &mut c.dnssec.validation },
         help: "Check signatures (RFC 4035).",
     },
     Setting {

@@ -411,6 +411,10 @@ impl Walker {
             denial::Cut::InsecureDelegation | denial::Cut::OptOut | denial::Cut::Insecure => {
                 (Trust::Insecure, life)
             }
+            // The operator has put a zone of their own where the public tree has none.
+            denial::Cut::NotACut if case.request.config.routes.iter().any(|route| route.zone == *zone) => {
+                (Trust::Insecure, life)
+            }
             denial::Cut::NotACut => (Trust::NoCut, life),
             denial::Cut::No(reason) => (Trust::Bogus(reason), BROKEN_TTL),
         }
