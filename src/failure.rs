@@ -35,6 +35,7 @@ impl Ede {
     pub const NO_REACHABLE_AUTHORITY: u16 = 22;
     pub const NETWORK_ERROR: u16 = 23;
     pub const INVALID_DATA: u16 = 24;
+    pub const UNSUPPORTED_NSEC3_ITERATIONS: u16 = 27;
 
     /// An EDE whose text is cut at a character boundary to what R22 allows.
     pub fn new(code: u16, text: impl Into<String>) -> Ede {

@@ -17,7 +17,7 @@ use crate::cache::Cache;
 use crate::cache::rrsets::{Alias, Freshness, Held, Hop};
 use crate::chain::Chain;
 use crate::config::Config;
-use crate::dnssec::{Security, sentinel};
+use crate::dnssec::{Security, Trust, denial, sentinel, verify};
 use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
 use crate::request::Request;
@@ -170,11 +170,18 @@ impl Resolver {
         live.is_none() && self.stale(request, question, now).is_some()
     }
 
-    /// What may be served although it is past its time: never what nobody has proven, where that is
-    /// wanted.
+    /// What may be served although it is past its time: where proofs are wanted never what nobody has
+    /// proven, nor what was proven by a signature whose time is over as well (RFC 4035 §5.3.1).
     fn stale(&self, request: &Request, asked: &Question, now: Instant) -> Option<Hop> {
         let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Stale, now)?;
-        (!request.validate || is_settled(&hop)).then_some(hop)
+        (!request.validate || (is_settled(&hop) && !self.has_ended(&hop))).then_some(hop)
+    }
+
+    fn has_ended(&self, hop: &Hop) -> bool {
+        let now = self.world.clock.wall();
+        let sets = hop.sets();
+        let mut all = sets.iter().map(|held| &held.set).chain(hop.proofs());
+        hop.security() == Security::Secure && all.any(|set| verify::has_ended(set, now))
     }
 
     /// Follows the chain to its end.
@@ -189,6 +196,7 @@ impl Resolver {
                 Err(failure) => return self.fail(question, failure, None),
             };
             note_stale(&mut answer, request, &owner, question.rtype, &hop);
+            self.note_iterations(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
             answer.secure &= hop.security() == Security::Secure;
             match hop {
                 Hop::Alias(alias) => {
@@ -227,6 +235,19 @@ impl Resolver {
             answer.additional = self.svcb_additional(request, &answer).await;
         }
         answer
+    }
+
+    /// EDE 27 where nothing but the number of its iterations keeps a denial by a zone with proven keys
+    /// from being secure (RFC 9276 §3.2).
+    fn note_iterations(&self, answer: &mut Answer, request: &Request, asked: &Question, hop: &Hop) {
+        if !request.validate || hop.security() != Security::Insecure {
+            return;
+        }
+        let Some((zone, iterations)) = denial::excess(hop.proofs()) else { return };
+        if let Some(Trust::Secure(_)) = self.cache.trust.get(&zone, self.world.clock.now()) {
+            let text = format!("{} {}: {zone} has {iterations} NSEC3 iterations", asked.name, asked.rtype);
+            answer.edes.push(Ede::new(Ede::UNSUPPORTED_NSEC3_ITERATIONS, text));
+        }
     }
 
     fn fail(&self, question: &Question, failure: Arc<Failure>, ttl: Option<u32>) -> Answer {

@@ -47,8 +47,10 @@ pub enum Reason {
     UnsupportedDigest,
     /// More work than one question may cause (EDE 6).
     TooMuchWork,
-    /// Keys or delegation of the zone could not be had (EDE 9 or 22).
+    /// The keys of the zone could not be had (EDE 9).
     ChainBroken,
+    /// Whether the zone is signed could not be found out (EDE 5; RFC 4035 §4.3: indeterminate).
+    Indeterminate,
 }
 
 impl Reason {
@@ -64,6 +66,7 @@ impl Reason {
             | Reason::DenialContradicts
             | Reason::TooMuchWork => 6,
             Reason::DnskeyMissing | Reason::ChainBroken => 9,
+            Reason::Indeterminate => 5,
             Reason::NoZoneKeyBit => 11,
             Reason::DenialMissing => 12,
             Reason::UnsupportedAlgorithm => 1,
@@ -88,7 +91,8 @@ impl fmt::Display for Reason {
             Reason::UnsupportedAlgorithm => "no algorithm of the trust anchor is supported",
             Reason::UnsupportedDigest => "no digest of the trust anchor is supported",
             Reason::TooMuchWork => "validating it takes too much work",
-            Reason::ChainBroken => "its chain of trust could not be followed",
+            Reason::ChainBroken => "its zone's keys could not be had",
+            Reason::Indeterminate => "whether its zone is signed could not be found out",
         })
     }
 }

@@ -252,6 +252,15 @@ impl Hop {
         }
     }
 
+    /// The NSEC and NSEC3 sets that came along.
+    pub fn proofs(&self) -> impl Iterator<Item = &RrSet> {
+        let denied = match self {
+            Hop::NoData(denial) | Hop::NxDomain(denial) => Some(denial.proof.iter()),
+            Hop::Data(_) | Hop::Alias(_) => None,
+        };
+        self.sets().into_iter().flat_map(|held| held.proof.iter()).chain(denied.into_iter().flatten())
+    }
+
     /// How far all of it is proven.
     pub fn security(&self) -> Security {
         match self {

@@ -196,6 +196,15 @@ impl<'a> Proofs<'a> {
     }
 }
 
+/// The zone and the iterations of the first NSEC3 record with more than [`SECURE_ITERATIONS`].
+pub fn excess<'s>(sets: impl IntoIterator<Item = &'s RrSet>) -> Option<(Name, u16)> {
+    sets.into_iter().find_map(|set| {
+        let zone = set.owner.parent()?;
+        let iterations = Nsec3::parse(&zone, set)?.params.iterations;
+        (iterations > SECURE_ITERATIONS).then_some((zone, iterations))
+    })
+}
+
 /// The NSEC3 records of one zone, all of the same parameters, each believed.
 struct Hashed<'a> {
     zone: Name,

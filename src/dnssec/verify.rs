@@ -225,6 +225,25 @@ fn verdict(rrsig: &Rrsig<'_>, signed: SignedName, now: u32) -> Verified {
     }
 }
 
+/// Seconds that a set may live whose records are trusted already, by the longest of the signatures
+/// that `keys` can have made (RFC 4035 §5.3.3); they are not checked. 0: there is none.
+pub fn longest_life(set: &RrSet, keys: &ZoneKeys, now: u64) -> u32 {
+    let now = now as u32;
+    let counts = |rrsig: &Rrsig<'_>| {
+        let made = rrsig.signer == keys.zone && keys.keys.iter().any(|key| is_made_by(rrsig, key));
+        made && rrsig.covered == set.rtype && rrsig.is_timely(now).is_ok()
+    };
+    let sigs = set.sigs.iter().take(RRSIGS_LOOKED_AT).filter_map(Rrsig::read).filter(counts);
+    sigs.map(|rrsig| rrsig.original_ttl.min(rrsig.expiration.wrapping_sub(now))).max().unwrap_or(0)
+}
+
+/// Is the time of every signature of `set` over, `now` being in seconds since 1970? Not where there
+/// are none.
+pub fn has_ended(set: &RrSet, now: u64) -> bool {
+    let mut sigs = set.sigs.iter().filter_map(Rrsig::read).peekable();
+    sigs.peek().is_some() && sigs.all(|rrsig| is_later(now as u32, rrsig.expiration))
+}
+
 /// How much a reason says, of several signatures'.
 fn telling(reason: Reason) -> u8 {
     match reason {

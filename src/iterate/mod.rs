@@ -253,18 +253,20 @@ impl Walker {
         scope: &Scope,
         usage: Usage,
     ) -> Outcome {
+        let mut bogus = None;
         if usage == Usage::Proven
             && !scope.refresh
             && let Some(hop) = self.remembered(request, question)
         {
             let zone = self.zone_of(request, question);
             let judged = self.judge(request, question, &hop, &zone, scope).await;
-            // Bogus: it may be better when it is asked for again.
+            let (now, rank) = (self.world.clock.now(), Rank::AuthAnswer);
+            let hop = self.cache.rrsets.settle(&request.own, question, hop, rank, &judged, now);
             if !matches!(judged.security, Security::Bogus(_)) {
-                let (now, rank) = (self.world.clock.now(), Rank::AuthAnswer);
-                let hop = self.cache.rrsets.settle(&request.own, question, hop, rank, &judged, now);
                 return Ok(Found::Hop(hop));
             }
+            // It may be better when it is asked for again; if it cannot be had, this is what is known.
+            bogus = Some(hop);
         }
         if usage == Usage::Proven
             && !scope.refresh
@@ -272,7 +274,6 @@ impl Walker {
         {
             return Ok(Found::Hop(hop));
         }
-        let mut bogus = None;
         for _ in 0..BOGUS_TRIES {
             match self.walk(request, question, scope, usage == Usage::Reach).await {
                 Ok(Walked::Glue(addresses)) => return Ok(Found::Glue(addresses)),

@@ -102,6 +102,11 @@ impl Walker {
             return Judged::INSECURE;
         }
         let Some(anchor) = case.anchor_for(&set.owner, set.rtype) else { return Judged::INSECURE };
+        if set.rtype == RrType::DNSKEY
+            && let Some(judged) = self.judge_keys(case, set, proof).await
+        {
+            return judged;
+        }
         let mut unfit = None;
         for signer in verify::signers(set).into_iter().filter(|signer| signer.is_at_or_below(&anchor)) {
             // A DS set is the parent's: the child has no say in it (RFC 4035 §5.2).
@@ -109,26 +114,39 @@ impl Walker {
                 unfit = Some(Reason::SignatureUnfit);
                 continue;
             }
-            let candidate = (set.rtype == RrType::DNSKEY && signer == set.owner).then_some(set);
-            match self.trust(case, &signer, candidate).await {
-                // The trusted keys are these very keys: they were checked for that.
-                Trust::Secure(keys) if candidate.is_some_and(|set| keys.are_of(set, &case.policy())) => {
-                    return Judged::secure(u32::MAX);
-                }
-                Trust::Secure(keys) => {
-                    let now = self.world.clock.wall();
-                    return match verify::verify(set, &keys, now, &case.policy(), &case.request.budget) {
-                        Ok(verified) => self.judge_expansion(case, set, proof, &keys, &verified),
-                        Err(reason) => Judged::bogus(reason),
-                    };
-                }
+            match self.trust(case, &signer, None).await {
+                Trust::Secure(keys) => return self.judge_signed(case, set, proof, &keys),
                 Trust::Insecure => return Judged::INSECURE,
                 Trust::NoCut => unfit = Some(Reason::SignatureUnfit),
                 Trust::Bogus(reason) => return Judged::bogus(reason),
             }
         }
-        let missing = unfit.unwrap_or(Reason::RrsigsMissing);
+        let none = if set.sigs.is_empty() { Reason::RrsigsMissing } else { Reason::SignatureUnfit };
+        let missing = unfit.unwrap_or(none);
         self.judge_unsigned(case, &set.owner, set.rtype, missing).await
+    }
+
+    /// A zone's keys, signed or not, are judged by what vouches for them. To look for the trust in
+    /// their zone first would be to ask for these keys again, without end.
+    async fn judge_keys(self: &Arc<Self>, case: Case<'_>, set: &RrSet, proof: &Proof) -> Option<Judged> {
+        Some(match self.trust(case, &set.owner, Some(set)).await {
+            // The trusted keys are these very keys: they were checked for that.
+            Trust::Secure(keys) if keys.are_of(set, &case.policy()) => {
+                Judged::secure(verify::longest_life(set, &keys, self.world.clock.wall()))
+            }
+            Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
+            Trust::Insecure => Judged::INSECURE,
+            Trust::NoCut => return None,
+            Trust::Bogus(reason) => Judged::bogus(reason),
+        })
+    }
+
+    fn judge_signed(&self, case: Case<'_>, set: &RrSet, proof: &Proof, keys: &ZoneKeys) -> Judged {
+        let now = self.world.clock.wall();
+        match verify::verify(set, keys, now, &case.policy(), &case.request.budget) {
+            Ok(verified) => self.judge_expansion(case, set, proof, keys, &verified),
+            Err(reason) => Judged::bogus(reason),
+        }
     }
 
     /// What came from a wildcard needs proof that no nearer name exists (RFC 4035 §5.3.4).
@@ -189,7 +207,10 @@ impl Walker {
             let within = name.is_at_or_below(signer) && signer.is_at_or_below(&anchor);
             within && !(*rtype == RrType::DS && signer == name && !name.is_root())
         });
-        let missing = if denial.proof.is_empty() { Reason::DenialMissing } else { Reason::RrsigsMissing };
+        // Signed records of another zone deny nothing here.
+        let is_signed = denial.proof.iter().any(|set| !set.sigs.is_empty());
+        let missing =
+            if denial.proof.is_empty() || is_signed { Reason::DenialMissing } else { Reason::RrsigsMissing };
         let Some(signer) = signer else {
             return self.judge_unsigned(case, name, *rtype, missing).await;
         };
@@ -272,7 +293,9 @@ impl Walker {
     /// zone too: each label between is looked at for a delegation that proves insecure.
     async fn trust_over(self: &Arc<Self>, case: Case<'_>, name: &Name) -> Trust {
         let Some((anchor, _)) = case.anchors.closest(name) else { return Trust::Insecure };
-        let start = if case.zone.is_at_or_below(anchor) { case.zone } else { anchor };
+        // Who answered may be further down than what is judged: a child asked for its own DS.
+        let is_between = case.zone.is_at_or_below(anchor) && name.is_at_or_below(case.zone);
+        let start = if is_between { case.zone } else { anchor };
         let trust = match self.trust(case, start, None).await {
             Trust::NoCut => Trust::Bogus(Reason::ChainBroken),
             trust => trust,
@@ -311,7 +334,10 @@ impl Walker {
             }
             let (trust, life) = self.establish(case, zone, candidate).await;
             // What failed for want of this request's budget says nothing about the zone.
-            let own_limit = matches!(trust, Trust::Bogus(Reason::TooMuchWork | Reason::ChainBroken));
+            let own_limit = matches!(
+                trust,
+                Trust::Bogus(Reason::TooMuchWork | Reason::ChainBroken | Reason::Indeterminate)
+            );
             let tentative = candidate.is_some() && matches!(trust, Trust::Bogus(_));
             if life > 0 && !own_limit && !tentative {
                 let until: Instant = now + Duration::from_secs(u64::from(life.min(MAX_TRUST_TTL)));
@@ -347,7 +373,7 @@ impl Walker {
         let scope = case.proof_scope(&question);
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
-            Err(_) => return (Trust::Bogus(Reason::ChainBroken), 0),
+            Err(_) => return (Trust::Bogus(Reason::Indeterminate), 0),
         };
         match (hop.security(), &hop) {
             (Security::Bogus(reason), _) => (Trust::Bogus(reason), BROKEN_TTL),

@@ -475,7 +475,8 @@ fn attach_signatures(message: &Message<'_>, section: Section, found: &mut [Gathe
         let covered = RrType(u16::from_be_bytes([rdata[0], rdata[1]]));
         if let Some(g) = found.iter_mut().find(|g| g.rtype == covered && record.is_owned_by(&g.owner)) {
             g.ttl = g.ttl.min(record.ttl());
-            if g.sigs.len() < MAX_SIGNATURES {
+            // RFC 2181 §5, as for the records they cover.
+            if g.sigs.len() < MAX_SIGNATURES && !g.sigs.contains(&rdata) {
                 g.sigs.push(rdata);
             }
         }

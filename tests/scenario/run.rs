@@ -294,7 +294,7 @@ fn config(settings: &Settings, mode: Mode) -> Result<Config, String> {
         config.dnssec.negative.push(name.map_err(|e| format!("domain-insecure: {e}"))?);
     }
     // Many published scenarios are signed with algorithms 5 and 7.
-    config.dnssec.sha1_validates = true;
+    config.dnssec.sha1_validates |= !settings.toml.contains("dnssec.sha1");
     config.cache.min_ttl = settings.min_ttl.unwrap_or(config.cache.min_ttl);
     config.cache.max_ttl = settings.max_ttl.unwrap_or(config.cache.max_ttl);
     Ok(config)
