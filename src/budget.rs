@@ -3,7 +3,7 @@
 //! Knows: what a question may cost (messages, octets, time, depth, look-ups of name server
 //! addresses). It is made once per client question and never reset: limits per step do not compose
 //! (one hostile name costs 62–90 messages at resolvers that have only those). Does not know: who
-//! spends. Shown by: `tests/scenarios/budget_*`, `../shared/attacks` glueless, camp, nxns, endless.
+//! spends. Shown by: `tests/scenarios/r20_*`, `../shared/attacks` glueless, camp, nxns, endless.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! Knows: the order of a chain in the answer section (alias-rules R26), that a negative chain shows
 //! only the SOA of its end (R27), whole RRsets from the end when it does not fit (R32, RFC 2181
 //! §9), the flags of a resolver's answer. Does not know: how the answer came about. Shown by:
-//! `tests/scenarios/r24_*` … `r29_*`, `r32_*`, `respond_*`.
+//! `tests/scenarios/r24_*` … `r29_*`, `r32_*`.
 
 use crate::cache::rrsets::Held;
 use crate::failure::Ede;

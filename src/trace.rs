@@ -2,7 +2,7 @@
 //!
 //! Knows: the vocabulary of a resolver on one page. The path that answers records itself; there is
 //! no second resolution for explaining. Does not know: how it will be shown (`render`). When nobody
-//! looks, an event is not even built. Shown by: `tests/trace.rs`.
+//! looks, an event is not even built. Shown by: `tests/trace_text.rs`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

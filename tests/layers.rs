@@ -32,10 +32,6 @@ fn every_module_has_its_row() {
     assert!(gone.is_empty(), "docs/architecture.md, \"Layers\", names what src does not have: {gone:?}");
 }
 
-/// Rooms whose files still know each other both ways. dnssec: `keys` calls `verify` for the set of
-/// keys itself, and `verify` takes the types of `keys`.
-const ROOMS_WITH_CYCLES: [&str; 1] = ["dnssec"];
-
 /// A file and its children may use each other; its children among themselves only one way.
 #[test]
 fn files_of_a_room_form_no_cycle() {
@@ -47,14 +43,10 @@ fn files_of_a_room_form_no_cycle() {
             uses.entry(arrow.from).or_default().insert(arrow.to);
         }
     }
-    for (room, uses) in rooms {
+    for uses in rooms.values() {
         let names: Vec<String> =
-            find_cycle(&uses).unwrap_or_default().iter().map(|module| module.join("::")).collect();
-        if ROOMS_WITH_CYCLES.contains(&room.as_str()) {
-            assert!(!names.is_empty(), "{room} has no cycle any more: take it from ROOMS_WITH_CYCLES");
-        } else {
-            assert!(names.is_empty(), "a cycle: {}", names.join(" -> "));
-        }
+            find_cycle(uses).unwrap_or_default().iter().map(|module| module.join("::")).collect();
+        assert!(names.is_empty(), "a cycle: {}", names.join(" -> "));
     }
 }
 

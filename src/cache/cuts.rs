@@ -4,7 +4,7 @@
 //! in `rrsets`). A zone is reached by its parent's NS set, and a cut dies no later than the cut
 //! above it: so a ghost domain dies with its parent's TTL, and a resold domain moves, whatever the
 //! old servers say. Does not know: which server is good (`servers`). Shown by:
-//! `tests/scenarios/walk_ghost_*`, `walk_sale_*`.
+//! `tests/scenarios/walk_ghost_*`, `walk_resold_*`.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

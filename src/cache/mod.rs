@@ -7,7 +7,7 @@
 //! full TinyLFU cache refuses newcomers, so a request keeps what it learned on its own
 //! [`rrsets::Scratch`].
 //!
-//! Shown by: `tests/scenarios/r34_*` … `r40_*`, `cache_*`.
+//! Shown by: `tests/scenarios/r34_*` … `r40_*`.
 
 pub mod cuts;
 pub mod failures;

@@ -3,7 +3,7 @@
 //! Knows: TTL arithmetic on the monotonic clock, which entry answers (name, type) and in which
 //! order (alias-rules R36), what replaces what (R35, RFC 2181 §5.4.1), negative TTLs (RFC 2308 §5),
 //! the NXDOMAIN cut (RFC 8020), what may be served stale (RFC 8767). No stored object spans hops.
-//! Does not know: chains, messages. Shown by: `tests/scenarios/r34_*` … `r39_*`, `cache_*`.
+//! Does not know: chains, messages. Shown by: `tests/scenarios/r34_*` … `r39_*`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

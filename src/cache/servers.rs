@@ -2,7 +2,7 @@
 //!
 //! Knows: the smoothed RTT of RFC 6298, when a silent server may be tried again, for which zones a
 //! server was of no use lately. Does not know: which server to ask (`iterate::select`). Shown by:
-//! `tests/scenarios/select_*`; `../shared/attacks` dead, loss, edns.
+//! `tests/scenarios/walk_three_*`; `../shared/attacks` dead, loss, edns.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -9,6 +9,7 @@
 //! Shown by: the tests in `denial/tests.rs`, which walk the examples of RFC 4035 and RFC 5155.
 
 use super::Reason;
+pub use super::nsec::Cut;
 use super::nsec::{Chain, Nsec, cut_by_types, leaves_out, wildcard_below};
 use super::nsec3::{Hash, Hashes, Nsec3};
 use crate::budget::Budget;
@@ -33,21 +34,6 @@ pub enum Proof {
     /// By NSEC3 with more than [`SECURE_ITERATIONS`]: insecure, EDE 27 (RFC 9276 §3.2).
     Insecure,
     /// Not at all.
-    No(Reason),
-}
-
-/// What the denial of DS at a name says of a zone cut there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// A delegation without DS (RFC 6840 §4.4).
-    InsecureDelegation,
-    /// If there is one, opt-out hides it: insecure from here on (RFC 5155 §8.9).
-    OptOut,
-    /// No delegation: another kind of name, an empty non-terminal, or no such name.
-    NotACut,
-    /// By NSEC3 with more than [`SECURE_ITERATIONS`]: insecure, EDE 27 (RFC 9276 §3.2).
-    Insecure,
-    /// Nothing is proven.
     No(Reason),
 }
 

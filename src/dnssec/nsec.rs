@@ -6,7 +6,6 @@
 
 use super::Reason;
 use super::bitmap::Bitmap;
-use super::denial::Cut;
 use super::nsec3::only;
 use crate::rrset::{RrSet, RrType};
 use crate::wire::Name;
@@ -14,6 +13,21 @@ use crate::wire::name::wire_len;
 
 /// NXNAME, the mark of a name that does not exist in compact denial (RFC 9824 §3.1); no data.
 const NXNAME: RrType = RrType(128);
+
+/// What the denial of DS at a name says of a zone cut there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// A delegation without DS (RFC 6840 §4.4).
+    InsecureDelegation,
+    /// If there is one, opt-out hides it: insecure from here on (RFC 5155 §8.9).
+    OptOut,
+    /// No delegation: another kind of name, an empty non-terminal, or no such name.
+    NotACut,
+    /// By NSEC3 with more than [`super::denial::SECURE_ITERATIONS`]: insecure, EDE 27 (RFC 9276 §3.2).
+    Insecure,
+    /// Nothing is proven.
+    No(Reason),
+}
 
 /// One NSEC record.
 #[derive(Clone, Debug)]

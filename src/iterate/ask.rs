@@ -2,7 +2,7 @@
 //!
 //! Knows: asking the next server early when one is slow, finding addresses of name servers without
 //! glue, giving up. Every reply is read by `trust::scrub`; one that is of no use moves on to the
-//! next server and is remembered. Shown by: `tests/scenarios/walk_lame_*`, `select_*`;
+//! next server and is remembered. Shown by: `tests/scenarios/walk_lame_*`, `walk_*_moves_on`;
 //! `../shared/attacks` lame, dead, loss, nxns, camp.
 
 use std::net::{IpAddr, SocketAddr};

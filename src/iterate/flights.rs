@@ -3,7 +3,7 @@
 //! Knows: who walks for what, who waits for whom. A request that would, directly or through others,
 //! wait for itself walks alone: its own budget ends it. When a leader is given up (its client
 //! went, its time was over) the next in line takes over. Does not know: what is looked up. Shown
-//! by: `tests/scenarios/flight_*`; `../shared/attacks` dedup, tsuname.
+//! by: `tests/scenarios/walk_equal_*`; `../shared/attacks` dedup, tsuname.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};

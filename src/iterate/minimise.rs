@@ -1,7 +1,7 @@
 //! QNAME minimisation (RFC 9156): how much of the name a server of a zone gets to see.
 //!
 //! Knows: the schedule of §2.3. Does not know: what servers answered. Shown by:
-//! `tests/scenarios/qmin_*`.
+//! `tests/scenarios/walk_minimi*`.
 
 use crate::budget;
 use crate::rrset::RrType;

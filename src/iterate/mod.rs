@@ -5,7 +5,7 @@
 //! equal look-ups share one walk. Does not know: aliases beyond one owner (`chain` follows them),
 //! staleness (`resolver`), which server is best (`select`).
 //!
-//! RFC 1034 §5.3.3, RFC 9156, RFC 9609. Shown by: `tests/scenarios/walk_*`, `qmin_*`, `flight_*`.
+//! RFC 1034 §5.3.3, RFC 9156, RFC 9609. Shown by: `tests/scenarios/walk_*`, `r09_*`.
 
 mod ask;
 pub mod flights;

@@ -1,7 +1,7 @@
 //! Which server next: the fastest that is in good standing, now and then another.
 //!
 //! Knows: round-trip times, standing, what was tried already. Does not know: how to ask. Shown by:
-//! `tests/scenarios/select_*`; `../shared/attacks` dead, loss.
+//! `tests/scenarios/walk_three_*`; `../shared/attacks` dead, loss.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Knows: the header rules of a resolver (RFC 1035 §4.1.1, RFC 6891, RFC 7873, RFC 9619), access,
 //! special-use names; hands questions of class IN to the resolver. Does not know: sockets
-//! (`udp.rs`, `tcp.rs`), how answers come about. Shown by: `tests/scenarios/door_*`,
+//! (`udp.rs`, `tcp.rs`), how answers come about. Shown by: `tests/scenarios/walk_who_*`,
 //! `tests/binary.rs`.
 
 pub mod connections;

@@ -6,7 +6,7 @@
 //! whether the message answers our question at all (`upstream` has checked that), what is cached.
 //! Records that are neither asked for nor needed are never looked at.
 //!
-//! Shown by: `tests/scenarios/r02_*` … `r08_*`, `scrub_*`, `walk_lame_*`; `../shared/attacks`
+//! Shown by: `tests/scenarios/r02_*` … `r08_*`, `walk_lame_*`; `../shared/attacks`
 //! poison, lame, malformed.
 
 use std::net::IpAddr;

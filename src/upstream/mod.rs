@@ -6,7 +6,7 @@
 //! the exchange over UDP and repeats it over TCP, so that whoever guesses has one guess. Does not
 //! know: which server (`iterate`), what the reply means (`trust`).
 //!
-//! Shown by: `tests/scenarios/upstream_*`; `../shared/attacks` wrongreply, spoof, tc, edns.
+//! Shown by: `tests/scenarios/walk_wrong_*`, `walk_*_to_edns`; `../shared/attacks` wrongreply, spoof, tc, edns.
 
 pub mod cookies;
 pub mod descriptors;

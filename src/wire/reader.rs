@@ -4,7 +4,7 @@
 //! caps of [`super::limits`]. A message whose frame is broken (a record that leaves the packet) is
 //! an error; a record that is odd in itself (A of five octets, a name that points nowhere) is left
 //! out when it is asked for. Does not know: whether a record may be believed. Shown by:
-//! `tests/wire.rs`, `tests/scenarios/wire_*.rpl`.
+//! `tests/wire.rs`.
 
 use std::cell::Cell;
 use std::fmt;

@@ -2,7 +2,7 @@
 //!
 //! Knows: RFC 1035 §4.1.4 (compression), RFC 2181 §9 (whole RRsets, TC), RFC 3597 §4 (what may be
 //! compressed), RFC 6891. Does not know: what belongs into which section. Shown by:
-//! `tests/wire.rs`, `tests/scenarios/respond_*.rpl`.
+//! `tests/wire.rs`, `tests/scenarios/r32_*`.
 
 use super::limits;
 use super::name::Name;
