@@ -206,7 +206,12 @@ impl Failure {
 
     /// Did this come from the budget of one question, so that another question may fare better?
     pub fn is_own_limit(&self) -> bool {
-        matches!(self, Failure::Limit { .. })
+        self.own_limit().is_some()
+    }
+
+    /// Which limit of one question's budget it was, if any.
+    pub fn own_limit(&self) -> Option<Limit> {
+        if let Failure::Limit { limit, .. } = self { Some(*limit) } else { None }
     }
 }
 

@@ -40,7 +40,7 @@ const LOOKUPS_PER_ZONE: usize = 4;
 /// What the loop waits for.
 enum Happening {
     Replied { candidate: usize, result: Result<Received, AskError> },
-    Addresses { server: Name, addresses: Vec<IpAddr> },
+    Addresses { server: Name, addresses: Result<Vec<IpAddr>, Limit> },
 }
 
 /// What does not change while the servers of a cut are asked.
@@ -69,6 +69,8 @@ struct Asking<'a> {
     lookups_under_way: usize,
     tally: Tally,
     limit: Option<Limit>,
+    /// Reached while an address was looked up; known servers may still be asked.
+    lookup_limit: Option<Limit>,
     /// When the next server is asked although one is still waited for.
     hedge_at: Option<Instant>,
 }
@@ -103,6 +105,7 @@ impl<'a> Asking<'a> {
             lookups_under_way: 0,
             tally: Tally::default(),
             limit: None,
+            lookup_limit: None,
             hedge_at: None,
         };
         for address in &context.cut.addresses {
@@ -196,7 +199,8 @@ impl<'a> Asking<'a> {
                 }
                 Happening::Addresses { server, addresses } => {
                     self.lookups_under_way -= 1;
-                    for address in addresses {
+                    self.lookup_limit = self.lookup_limit.or(addresses.as_ref().err().copied());
+                    for address in addresses.unwrap_or_default() {
                         self.add(server_at(address), Some(&server));
                     }
                 }
@@ -383,8 +387,12 @@ impl<'a> Asking<'a> {
             return out_of(Limit::Time, &owner);
         } else if self.candidates.is_empty() {
             let cyclic = scope.is_reaching(&cut.zone);
+            // Also when a limit was in the way: the next question below is not to spend as much at once.
             if !cyclic && may_go_deeper(scope) {
                 cut.mark_unreachable(now);
+            }
+            if let Some(limit) = self.lookup_limit {
+                return out_of(limit, &owner);
             }
             Failure::NoAddress { owner, zone: cut.zone.clone(), cyclic }
         } else {

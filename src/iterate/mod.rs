@@ -386,14 +386,15 @@ impl Walker {
         }
     }
 
-    /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used.
+    /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used;
+    /// an error when that is not known, since a limit of this question was reached first.
     async fn addresses_of(
         self: &Arc<Self>,
         request: &Arc<Request>,
         server: &Name,
         zone: &Name,
         scope: &Scope,
-    ) -> Vec<IpAddr> {
+    ) -> Result<Vec<IpAddr>, Limit> {
         let id = request.trace.open();
         let scope_id = scope.id;
         let scope = scope.for_server_of(zone, id);
@@ -407,9 +408,9 @@ impl Walker {
                     parent: scope_id,
                 });
                 match self.look_up(request, &question, &scope, true).await {
-                    Ok(Found::Glue(addresses)) => addresses,
+                    Ok(Found::Glue(addresses)) => Ok(addresses),
                     Ok(Found::Hop(Hop::Data(sets))) => {
-                        sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect()
+                        Ok(sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect())
                     }
                     Ok(Found::Hop(Hop::Alias(_))) => {
                         // R1, RFC 2181 §10.3.
@@ -417,28 +418,31 @@ impl Walker {
                             code: LintCode::NsTargetAlias,
                             owner: server.clone(),
                         });
-                        Vec::new()
+                        Ok(Vec::new())
                     }
-                    Ok(Found::Hop(_)) | Err(_) => Vec::new(),
+                    Ok(Found::Hop(_)) => Ok(Vec::new()),
+                    Err(failure) => failure.own_limit().map_or(Ok(Vec::new()), Err),
                 }
             }
         };
-        let mut found = match (request.routes.v4, request.routes.v6) {
-            (true, true) if scope.depth <= 2 => {
-                let (v4, v6) = tokio::join!(one(RrType::A), one(RrType::AAAA));
-                [v4, v6].concat()
-            }
-            (true, _) => one(RrType::A).await,
-            (false, true) => one(RrType::AAAA).await,
-            (false, false) => Vec::new(),
+        let (v4, v6) = match (request.routes.v4, request.routes.v6) {
+            (true, true) if scope.depth <= 2 => tokio::join!(one(RrType::A), one(RrType::AAAA)),
+            (true, _) => (one(RrType::A).await, Ok(Vec::new())),
+            (false, true) => (Ok(Vec::new()), one(RrType::AAAA).await),
+            (false, false) => (Ok(Vec::new()), Ok(Vec::new())),
         };
+        let limit = v4.as_ref().err().or(v6.as_ref().err()).copied();
+        let mut found = [v4.unwrap_or_default(), v6.unwrap_or_default()].concat();
         found.retain(|address| usable(request, *address));
         found.sort();
         found.dedup();
         if found.is_empty() {
             request.budget.address_lookup_failed();
         }
-        found
+        match limit {
+            Some(limit) if found.is_empty() => Err(limit),
+            _ => Ok(found),
+        }
     }
 
     /// Asks the root servers for themselves, beside the question that needed the root (RFC 9609).
