@@ -7,4 +7,5 @@ mod lab;
 mod properties;
 mod scenario;
 mod sockets;
+mod trace;
 mod wire;
