@@ -69,7 +69,8 @@ struct Asking<'a> {
     lookups_under_way: usize,
     tally: Tally,
     limit: Option<Limit>,
-    /// Reached while an address was looked up; known servers may still be asked.
+    /// Kept an address from being looked up: other servers may be asked, but if they are of no use, then the
+    /// zone may have been of use all the same.
     lookup_limit: Option<Limit>,
     /// When the next server is asked although one is still waited for.
     hedge_at: Option<Instant>,
@@ -290,6 +291,9 @@ impl<'a> Asking<'a> {
         if scope.is_reaching(&cut.zone) || !may_go_deeper(scope) || cut.is_unreachable(self.now()) {
             self.names.clear();
         }
+        if !self.names.is_empty() && !request.budget.may_look_up_address() {
+            self.lookup_limit = Some(Limit::Messages);
+        }
         let mut started = false;
         while self.lookups_under_way < LOOKUPS_AT_ONCE
             && self.lookups < LOOKUPS_PER_ZONE
@@ -395,6 +399,8 @@ impl<'a> Asking<'a> {
                 return out_of(limit, &owner);
             }
             Failure::NoAddress { owner, zone: cut.zone.clone(), cyclic }
+        } else if let Some(limit) = self.lookup_limit {
+            return out_of(limit, &owner);
         } else {
             let mut tally = self.tally;
             if tally == Tally::default() {
