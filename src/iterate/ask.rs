@@ -40,7 +40,7 @@ const LOOKUPS_PER_ZONE: usize = 4;
 /// What the loop waits for.
 enum Happening {
     Replied { candidate: usize, result: Result<Received, AskError> },
-    Addresses { server: Name, addresses: Result<Vec<IpAddr>, Limit> },
+    Addresses { server: Name, addresses: Result<Vec<IpAddr>, Arc<Failure>> },
 }
 
 /// What does not change while the servers of a cut are asked.
@@ -72,6 +72,8 @@ struct Asking<'a> {
     /// Kept an address from being looked up: other servers may be asked, but if they are of no use, then the
     /// zone may have been of use all the same.
     lookup_limit: Option<Limit>,
+    /// A server's address is told by a zone that is being reached already.
+    circle: bool,
     /// When the next server is asked although one is still waited for.
     hedge_at: Option<Instant>,
 }
@@ -107,6 +109,7 @@ impl<'a> Asking<'a> {
             tally: Tally::default(),
             limit: None,
             lookup_limit: None,
+            circle: false,
             hedge_at: None,
         };
         for address in &context.cut.addresses {
@@ -200,9 +203,16 @@ impl<'a> Asking<'a> {
                 }
                 Happening::Addresses { server, addresses } => {
                     self.lookups_under_way -= 1;
-                    self.lookup_limit = self.lookup_limit.or(addresses.as_ref().err().copied());
-                    for address in addresses.unwrap_or_default() {
-                        self.add(server_at(address), Some(&server));
+                    match addresses {
+                        Ok(addresses) => {
+                            for address in addresses {
+                                self.add(server_at(address), Some(&server));
+                            }
+                        }
+                        Err(failure) => match failure.own_limit() {
+                            Some(limit) => self.lookup_limit = Some(limit),
+                            None => self.circle = true,
+                        },
                     }
                 }
             }
@@ -390,9 +400,10 @@ impl<'a> Asking<'a> {
         } else if now >= request.budget.deadline() {
             return out_of(Limit::Time, &owner);
         } else if self.candidates.is_empty() {
-            let cyclic = scope.is_reaching(&cut.zone);
-            // Also when a limit was in the way: the next question below is not to spend as much at once.
-            if !cyclic && may_go_deeper(scope) {
+            let cyclic = self.circle || scope.is_reaching(&cut.zone);
+            // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way:
+            // the next question below is not to spend as much at once.
+            if !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
                 cut.mark_unreachable(now);
             }
             if let Some(limit) = self.lookup_limit {

@@ -93,6 +93,11 @@ impl Scope {
         }
     }
 
+    /// Is this part of the search for a server's address, where other zones' failures may be the reason for this?
+    fn is_nested(&self) -> bool {
+        self.reaching.is_some()
+    }
+
     fn is_reaching(&self, zone: &Name) -> bool {
         let mut at = self.reaching.as_ref();
         while let Some(reaching) = at {
@@ -162,7 +167,7 @@ impl Walker {
                         match timeout_at(request.budget.deadline(), follow.outcome()).await {
                             Err(_) => return Err(out_of(Limit::Time, name)),
                             Ok(None) => {}
-                            Ok(Some(Err(f))) if f.is_own_limit() => {
+                            Ok(Some(Err(f))) if f.depends_on_the_asker() => {
                                 return self.walk_and_store(request, question, scope, for_reach).await;
                             }
                             Ok(Some(outcome)) => return outcome,
@@ -387,14 +392,14 @@ impl Walker {
     }
 
     /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used;
-    /// an error when that is not known, since a limit of this question was reached first.
+    /// an error when somebody else might find one: a limit was reached, or the delegation goes in a circle.
     async fn addresses_of(
         self: &Arc<Self>,
         request: &Arc<Request>,
         server: &Name,
         zone: &Name,
         scope: &Scope,
-    ) -> Result<Vec<IpAddr>, Limit> {
+    ) -> Result<Vec<IpAddr>, Arc<Failure>> {
         let id = request.trace.open();
         let scope_id = scope.id;
         let scope = scope.for_server_of(zone, id);
@@ -421,7 +426,8 @@ impl Walker {
                         Ok(Vec::new())
                     }
                     Ok(Found::Hop(_)) => Ok(Vec::new()),
-                    Err(failure) => failure.own_limit().map_or(Ok(Vec::new()), Err),
+                    Err(failure) if failure.depends_on_the_asker() => Err(failure),
+                    Err(_) => Ok(Vec::new()),
                 }
             }
         };
@@ -431,7 +437,7 @@ impl Walker {
             (false, true) => (Ok(Vec::new()), one(RrType::AAAA).await),
             (false, false) => (Ok(Vec::new()), Ok(Vec::new())),
         };
-        let limit = v4.as_ref().err().or(v6.as_ref().err()).copied();
+        let failure = v4.as_ref().err().or(v6.as_ref().err()).cloned();
         let mut found = [v4.unwrap_or_default(), v6.unwrap_or_default()].concat();
         found.retain(|address| usable(request, *address));
         found.sort();
@@ -439,8 +445,8 @@ impl Walker {
         if found.is_empty() {
             request.budget.address_lookup_failed();
         }
-        match limit {
-            Some(limit) if found.is_empty() => Err(limit),
+        match failure {
+            Some(failure) if found.is_empty() => Err(failure),
             _ => Ok(found),
         }
     }
