@@ -19,7 +19,7 @@ use rand::{RngExt as _, SeedableRng as _};
 /// Hops that a generated chain may have: more than are allowed.
 const LONGEST_CHAIN: usize = 20;
 /// Graphs made to spend as much as possible.
-const HOSTILE_ONE_IN: u64 = 50;
+const HOSTILE_ONE_IN: u64 = 45;
 /// Servers of each zone in them.
 const HOSTILE_SERVERS: u8 = 4;
 /// What a server that is fit for use may be like.
@@ -71,6 +71,8 @@ pub struct Graph {
     pub others: Vec<Name>,
     /// One of the few whose zones below the TLDs have no glue at all, and several servers each.
     pub hostile: bool,
+    /// Of those, half have no silent server.
+    prompt: bool,
 }
 
 pub fn name(text: &str) -> Name {
@@ -108,6 +110,7 @@ impl Graph {
                 records: Records::new(),
                 chain: Vec::new(),
                 others: Vec::new(),
+                prompt: (seed / HOSTILE_ONE_IN).is_multiple_of(2),
                 hostile: seed % HOSTILE_ONE_IN == HOSTILE_ONE_IN - 1,
             },
             bases: Vec::new(),
@@ -356,6 +359,10 @@ impl Maker {
             one[0].name = below(&format!("nh{index}-{i}"), &host);
             if rarely(&mut self.rng, 2) {
                 self.spoil(&mut one, 0);
+            }
+            // Where nobody keeps silent, whoever waits does so for nothing.
+            if one[0].mode == Mode::Silent && self.graph.prompt {
+                one[0].mode = Mode::Refused;
             }
             if !rarely(&mut self.rng, 3) {
                 self.add(&one[0].name.clone(), RrType::A, one[0].address.octets().to_vec());
