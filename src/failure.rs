@@ -217,7 +217,18 @@ impl Failure {
 
     /// Did this come from the budget of one question, so that another question may fare better?
     pub fn is_own_limit(&self) -> bool {
-        matches!(self, Failure::Limit { .. })
+        self.own_limit().is_some()
+    }
+
+    /// Might the same look-up do better for somebody else, or elsewhere in the same question? So it is after a limit,
+    /// and where a server's address was wanted for reaching the very zone that would have told it.
+    pub fn depends_on_the_asker(&self) -> bool {
+        self.is_own_limit() || matches!(self, Failure::NoAddress { cyclic: true, .. })
+    }
+
+    /// Which limit of one question's budget it was, if any.
+    pub fn own_limit(&self) -> Option<Limit> {
+        if let Failure::Limit { limit, .. } = self { Some(*limit) } else { None }
     }
 }
 

@@ -12,5 +12,6 @@ mod persist;
 mod properties;
 mod scenario;
 mod sockets;
+mod trace;
 mod trace_text;
 mod wire;

@@ -40,7 +40,7 @@ const LOOKUPS_PER_ZONE: usize = 4;
 /// What the loop waits for.
 enum Happening {
     Replied { candidate: usize, result: Result<Received, AskError> },
-    Addresses { server: Name, addresses: Vec<IpAddr> },
+    Addresses { server: Name, addresses: Result<Vec<IpAddr>, Arc<Failure>> },
 }
 
 /// What does not change while the servers of a cut are asked.
@@ -69,6 +69,11 @@ struct Asking<'a> {
     lookups_under_way: usize,
     tally: Tally,
     limit: Option<Limit>,
+    /// Kept an address from being looked up: other servers may be asked, but if they are of no use, then the
+    /// zone may have been of use all the same.
+    lookup_limit: Option<Limit>,
+    /// A server's address is told by a zone that is being reached already.
+    circle: bool,
     /// When the next server is asked although one is still waited for.
     hedge_at: Option<Instant>,
 }
@@ -104,6 +109,8 @@ impl<'a> Asking<'a> {
             lookups_under_way: 0,
             tally: Tally::default(),
             limit: None,
+            lookup_limit: None,
+            circle: false,
             hedge_at: None,
         };
         for address in &context.cut.addresses {
@@ -198,8 +205,16 @@ impl<'a> Asking<'a> {
                 }
                 Happening::Addresses { server, addresses } => {
                     self.lookups_under_way -= 1;
-                    for address in addresses {
-                        self.add(server_at(address), Some(&server));
+                    match addresses {
+                        Ok(addresses) => {
+                            for address in addresses {
+                                self.add(server_at(address), Some(&server));
+                            }
+                        }
+                        Err(failure) => match failure.own_limit() {
+                            Some(limit) => self.lookup_limit = Some(limit),
+                            None => self.circle = true,
+                        },
                     }
                 }
             }
@@ -293,6 +308,9 @@ impl<'a> Asking<'a> {
         let Context { walker, request, cut, scope, .. } = self.context;
         if scope.is_reaching(&cut.zone) || !may_go_deeper(scope) || cut.is_unreachable(self.now()) {
             self.names.clear();
+        }
+        if !self.names.is_empty() && !request.budget.may_look_up_address() {
+            self.lookup_limit = Some(Limit::Messages);
         }
         let mut started = false;
         while self.lookups_under_way < LOOKUPS_AT_ONCE
@@ -391,11 +409,18 @@ impl<'a> Asking<'a> {
         } else if now >= request.budget.deadline() {
             return out_of(Limit::Time, &owner);
         } else if self.candidates.is_empty() {
-            let cyclic = scope.is_reaching(&cut.zone);
-            if !cyclic && may_go_deeper(scope) {
+            let cyclic = self.circle || scope.is_reaching(&cut.zone);
+            // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way:
+            // the next question below is not to spend as much at once.
+            if !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
                 cut.mark_unreachable(now);
             }
+            if let Some(limit) = self.lookup_limit {
+                return out_of(limit, &owner);
+            }
             Failure::NoAddress { owner, zone: cut.zone.clone(), cyclic }
+        } else if let Some(limit) = self.lookup_limit {
+            return out_of(limit, &owner);
         } else {
             let mut tally = self.tally;
             if tally == Tally::default() {

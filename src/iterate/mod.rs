@@ -103,6 +103,11 @@ impl Scope {
         }
     }
 
+    /// Is this part of the search for a server's address, where other zones' failures may be the reason for this?
+    fn is_nested(&self) -> bool {
+        self.reaching.is_some()
+    }
+
     fn is_reaching(&self, zone: &Name) -> bool {
         Reaching::holds(self.reaching.as_ref(), zone)
     }
@@ -213,7 +218,7 @@ impl Walker {
                         match timeout_at(request.budget.deadline(), follow.outcome()).await {
                             Err(_) => return Err(out_of(Limit::Time, name)),
                             Ok(None) => {}
-                            Ok(Some(Err(f))) if f.is_own_limit() => {
+                            Ok(Some(Err(f))) if f.depends_on_the_asker() => {
                                 return self.learn(request, question, scope, usage).await;
                             }
                             Ok(Some(outcome)) => return outcome,
@@ -523,14 +528,15 @@ impl Walker {
         }
     }
 
-    /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used.
+    /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used;
+    /// an error when somebody else might find one: a limit was reached, or the delegation goes in a circle.
     async fn addresses_of(
         self: &Arc<Self>,
         request: &Arc<Request>,
         server: &Name,
         zone: &Name,
         scope: &Scope,
-    ) -> Vec<IpAddr> {
+    ) -> Result<Vec<IpAddr>, Arc<Failure>> {
         let parent = scope.id;
         let depth = scope.depth + 1;
         let one = |rtype: RrType| {
@@ -546,9 +552,9 @@ impl Walker {
                 let found = self.look_up(request, &question, &scope, Usage::Reach).await;
                 let glue = matches!(found, Ok(Found::Glue(_)));
                 let addresses = match found {
-                    Ok(Found::Glue(addresses)) => addresses,
+                    Ok(Found::Glue(addresses)) => Ok(addresses),
                     Ok(Found::Hop(Hop::Data(sets))) => {
-                        sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect()
+                        Ok(sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect())
                     }
                     Ok(Found::Hop(Hop::Alias(_))) => {
                         // R1, RFC 2181 §10.3.
@@ -556,30 +562,35 @@ impl Walker {
                             code: LintCode::NsTargetAlias,
                             owner: server.clone(),
                         });
-                        Vec::new()
+                        Ok(Vec::new())
                     }
-                    Ok(Found::Hop(_)) | Err(_) => Vec::new(),
+                    Ok(Found::Hop(_)) => Ok(Vec::new()),
+                    Err(failure) if failure.depends_on_the_asker() => Err(failure),
+                    Err(_) => Ok(Vec::new()),
                 };
-                request.trace.note(id, || Event::Reached { addresses: addresses.clone(), glue });
+                let shown = || addresses.as_ref().cloned().unwrap_or_default();
+                request.trace.note(id, || Event::Reached { addresses: shown(), glue });
                 addresses
             }
         };
-        let mut found = match (request.routes.v4, request.routes.v6) {
-            (true, true) if depth <= 2 => {
-                let (v4, v6) = tokio::join!(one(RrType::A), one(RrType::AAAA));
-                [v4, v6].concat()
-            }
-            (true, _) => one(RrType::A).await,
-            (false, true) => one(RrType::AAAA).await,
-            (false, false) => Vec::new(),
+        let (v4, v6) = match (request.routes.v4, request.routes.v6) {
+            (true, true) if depth <= 2 => tokio::join!(one(RrType::A), one(RrType::AAAA)),
+            (true, _) => (one(RrType::A).await, Ok(Vec::new())),
+            (false, true) => (Ok(Vec::new()), one(RrType::AAAA).await),
+            (false, false) => (Ok(Vec::new()), Ok(Vec::new())),
         };
+        let failure = v4.as_ref().err().or(v6.as_ref().err()).cloned();
+        let mut found = [v4.unwrap_or_default(), v6.unwrap_or_default()].concat();
         found.retain(|address| usable(request, *address));
         found.sort();
         found.dedup();
         if found.is_empty() {
             request.budget.address_lookup_failed();
         }
-        found
+        match failure {
+            Some(failure) if found.is_empty() => Err(failure),
+            _ => Ok(found),
+        }
     }
 
     /// Asks the root servers for themselves, beside the question that needed the root (RFC 9609).

@@ -18,6 +18,10 @@ use rand::{RngExt as _, SeedableRng as _};
 
 /// Hops that a generated chain may have: more than are allowed.
 const LONGEST_CHAIN: usize = 20;
+/// Graphs made to spend as much as possible.
+const HOSTILE_ONE_IN: u64 = 45;
+/// Servers of each zone in them.
+const HOSTILE_SERVERS: u8 = 4;
 /// What a server that is fit for use may be like.
 const HARMLESS: [Mode; 6] =
     [Mode::NoEdns, Mode::IgnoreEdns, Mode::Truncate, Mode::WrongCase, Mode::Reversed, Mode::NoTcp];
@@ -65,6 +69,10 @@ pub struct Graph {
     pub chain: Vec<Name>,
     /// And others.
     pub others: Vec<Name>,
+    /// One of the few whose zones below the TLDs have no glue at all, and several servers each.
+    pub hostile: bool,
+    /// Of those, half have no silent server.
+    prompt: bool,
 }
 
 pub fn name(text: &str) -> Name {
@@ -102,6 +110,8 @@ impl Graph {
                 records: Records::new(),
                 chain: Vec::new(),
                 others: Vec::new(),
+                prompt: (seed / HOSTILE_ONE_IN).is_multiple_of(2),
+                hostile: seed % HOSTILE_ONE_IN == HOSTILE_ONE_IN - 1,
             },
             bases: Vec::new(),
         };
@@ -116,6 +126,11 @@ impl Graph {
     fn zone_of(&self, name: &Name) -> usize {
         let above = self.zones.iter().enumerate().filter(|(_, z)| name.is_at_or_below(&z.apex));
         above.max_by_key(|(_, z)| z.apex.label_count()).map_or(0, |(i, _)| i)
+    }
+
+    /// Does every server reply at once, if it is only asked?
+    pub fn is_prompt(&self) -> bool {
+        self.zones.iter().flat_map(|zone| &zone.servers).all(|server| server.mode != Mode::Silent)
     }
 
     /// The same on servers of the lab.
@@ -273,6 +288,7 @@ impl Maker {
         let parent = self.graph.zones[zone].parent;
         let mut servers = self.graph.zones[zone].servers.clone();
         match self.rng.random_range(0..20) {
+            _ if self.graph.hostile => self.scatter(&mut servers, zone),
             0 => self.spoil(&mut servers, 0),
             1..=4 => self.spoil(&mut servers, 1),
             5..=7 => self.move_elsewhere(&mut servers, zone),
@@ -328,6 +344,30 @@ impl Maker {
                 let owner = server.name.clone();
                 self.add(&owner, RrType::A, address);
             }
+        }
+    }
+
+    /// Several servers in as many other zones, some of them of no use.
+    fn scatter(&mut self, servers: &mut Vec<Server>, index: usize) {
+        let apex = self.graph.zones[index].apex.clone();
+        servers.clear();
+        for i in 0..HOSTILE_SERVERS {
+            let mut one = vec![self.server(&apex, index, i)];
+            let host = self.rng.random_range(1..self.graph.zones.len());
+            let host = self.graph.zones[host].apex.clone();
+            one[0].glue = false;
+            one[0].name = below(&format!("nh{index}-{i}"), &host);
+            if rarely(&mut self.rng, 2) {
+                self.spoil(&mut one, 0);
+            }
+            // Where nobody keeps silent, whoever waits does so for nothing.
+            if one[0].mode == Mode::Silent && self.graph.prompt {
+                one[0].mode = Mode::Refused;
+            }
+            if !rarely(&mut self.rng, 3) {
+                self.add(&one[0].name.clone(), RrType::A, one[0].address.octets().to_vec());
+            }
+            servers.append(&mut one);
         }
     }
 
