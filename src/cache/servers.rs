@@ -106,9 +106,10 @@ impl Server {
         }
     }
 
-    /// Another server answered while this one was still waited for.
+    /// Another server answered while this one was still waited for. Of a server that has answered
+    /// before, a datagram was lost: that says nothing about its round-trip time.
     pub fn was_slow(&mut self, waited: Duration, now: Instant) {
-        self.srtt = Some(self.srtt.map_or(waited * 2, |srtt| srtt.max(waited)));
+        self.srtt.get_or_insert(waited * 2);
         self.was_silent(now);
     }
 
