@@ -108,7 +108,7 @@ def algorithms():
     # Keys that are exchanged while the old ones are cached.
     old, new = Key("alpha.", seed="old"), Key("alpha.", seed="new")
     world, _ = one_zone(keys=[old], ds=[old.ds()])
-    s = Scenario("keys_exchanged", "A zone whose keys were exchanged without notice is bogus only until the old ones are forgotten (RFC 4035 §4.7, RFC 6781 §4.1).", world)
+    s = Scenario("keys_exchanged", "A zone whose keys were exchanged without notice is bogus only until the old ones are forgotten (RFC 4035 §4.5).", world)
     s.ask("www.alpha.").secure()
     s.change(one_zone(keys=[new], ds=[new.ds()])[0])
     s.wait(3601)
@@ -690,7 +690,7 @@ def clients():
     s.ask("no.alpha.", flags="CD").insecure()
     s.ask("no.alpha.").bogus(12)
     world, zone = one_zone()
-    s = Scenario("cd_then_validated", "What was fetched for CD=1 is proven when somebody wants that (RFC 4035 §4.7).", world)
+    s = Scenario("cd_then_validated", "What was fetched for CD=1 is proven when somebody wants that (RFC 4035 §4.5).", world)
     s.ask("www.alpha.", flags="DO CD").insecure()
     s.ask("www.alpha.").secure()
     s.ask("www.alpha.").secure().sent(0)
@@ -739,7 +739,7 @@ def clients():
     s.wait(299).ask("no.alpha.").secure(expected=replace(expected, authority=[replace(held, ttl=1) for held in expected.authority]), match="all ede").sent(0)
     s.wait(2).ask("no.alpha.").secure().sent(1, "no.alpha.", "A")
 
-    s = Scenario("validation_once_per_zone", "A zone's keys are fetched and proven once for all its names (RFC 4035 §4.7).", one_zone()[0])
+    s = Scenario("validation_once_per_zone", "A zone's keys are fetched and proven once for all its names (RFC 4035 §4.5).", one_zone()[0])
     s.ask("www.alpha.").secure()
     s.ask("bad.alpha.").secure().messages(1, 1)
 
@@ -928,7 +928,7 @@ def aggressive():
         s.ask("x.wild.alpha.").secure()
         s.ask(other).secure().sent(0)
         world, zone = denial_world(nsec3)
-        s = Scenario(f"aggressive_{how}_not_for_cd", f"Nothing is made up from {how.upper()} that is not validated (RFC 8198 §4).", world)
+        s = Scenario(f"aggressive_{how}_not_for_cd", f"Nothing is made up from {how.upper()} that is not validated (RFC 8198 §7).", world)
         other = found[0]
         s.know(other, "A")
         s.ask("no.alpha.", flags="DO CD").insecure()
@@ -940,7 +940,7 @@ def aggressive():
         name for name in (f"{a}{b}.alpha." for a in "nopqxyz" for b in "0123456789abcdef")
         if {h.owner for h in zone.no_name(name)} <= first
     )  # fmt: skip
-    s = Scenario("aggressive_optout_denies_nothing", "An opt-out span denies no other name without a question (RFC 8198 §4, RFC 5155 §6).", world)
+    s = Scenario("aggressive_optout_denies_nothing", "An opt-out span denies no other name without a question (RFC 8198 §5.2, RFC 5155 §6).", world)
     s.know(other, "A")
     s.ask("no.alpha.").insecure()
     s.ask(other).insecure().sent(1, other, "A", world.at("alpha.").address)
