@@ -417,3 +417,22 @@ fn random_graphs_resolve_as_the_oracle_says() {
         assert!(limited <= all / 10, "{limited} questions ran out of their budget");
     }
 }
+
+/// A walk that would wait for itself by way of another question's goes alone: it fails, and at once.
+#[test]
+fn questions_in_a_circle_of_delegations_do_not_wait_for_each_other() {
+    let graph = Graph::circle();
+    let oracle = Oracle::new(&graph);
+    let work = async {
+        let resolving = Resolving::new(&graph, graph.world(), &oracle, 1);
+        let asked: Vec<Question> =
+            graph.chain.iter().map(|owner| Question::new(owner.clone(), RrType::A)).collect();
+        for seen in join_all(asked.iter().map(|question| ask(&resolving.service, question))).await {
+            if seen.rcode != SERVFAIL || seen.took > PROMPTLY {
+                return Err(format!("{seen:?}"));
+            }
+        }
+        Ok(())
+    };
+    in_virtual_time(1, &graph, work).unwrap_or_else(|e| panic!("{e}"));
+}

@@ -148,10 +148,14 @@ impl World {
         load::world(zones, servers).map(Arc::new)
     }
 
-    /// A world of servers made elsewhere, which lose nothing and reply at once: for tests that generate their
-    /// zones. It has no files, so [`World::zones`] names none.
-    pub fn of_servers(servers: impl IntoIterator<Item = (IpAddr, Server)>, hints: Vec<Hint>) -> Arc<World> {
-        let site = |server| Site { server, delay: Duration::ZERO, loss_percent: 0 };
+    /// A world of servers made elsewhere, which lose nothing and take `delay` for a reply: for tests that generate
+    /// their zones. It has no files, so [`World::zones`] names none.
+    pub fn of_servers(
+        servers: impl IntoIterator<Item = (IpAddr, Server)>,
+        hints: Vec<Hint>,
+        delay: Duration,
+    ) -> Arc<World> {
+        let site = |server| Site { server, delay, loss_percent: 0 };
         let mut sites: HashMap<IpAddr, Site> = servers.into_iter().map(|(at, s)| (at, site(s))).collect();
         let mut zones = sites.values().filter_map(|site| site.server.zones.get(&Name::root()));
         let root = zones.next().and_then(|zone| zone.stored(&Name::root(), RrType::NS).cloned());

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cnamed::config::Hint;
 use cnamed::lab::{self, Follow, Mode, Zone};
@@ -18,6 +19,8 @@ use rand::{RngExt as _, SeedableRng as _};
 
 /// Hops that a generated chain may have: more than are allowed.
 const LONGEST_CHAIN: usize = 20;
+/// Not zero, so that questions asked at once do overlap.
+const ROUND_TRIP: Duration = Duration::from_millis(1);
 /// Graphs made to spend as much as possible.
 const HOSTILE_ONE_IN: u64 = 45;
 /// Servers of each zone in them.
@@ -103,22 +106,31 @@ fn ttl(rng: &mut StdRng) -> u32 {
 impl Graph {
     /// The same graph for the same seed.
     pub fn random(seed: u64) -> Graph {
-        let mut maker = Maker {
-            rng: StdRng::seed_from_u64(seed),
-            graph: Graph {
-                zones: Vec::new(),
-                records: Records::new(),
-                chain: Vec::new(),
-                others: Vec::new(),
-                prompt: (seed / HOSTILE_ONE_IN).is_multiple_of(2),
-                hostile: seed % HOSTILE_ONE_IN == HOSTILE_ONE_IN - 1,
-            },
-            bases: Vec::new(),
-        };
+        let mut maker = Maker::new(seed);
         maker.zones();
         maker.trees();
         maker.owners();
         maker.chain();
+        maker.graph
+    }
+
+    /// Two zones, each with its only server in the other, and a name in each.
+    pub fn circle() -> Graph {
+        let mut maker = Maker::new(0);
+        for (apex, parent) in [(".", 0), ("t0.", 0), ("z0.t0.", 1), ("z1.t0.", 1)] {
+            maker.zone(name(apex), parent);
+        }
+        for (zone, other) in [(2, 3), (3, 2)] {
+            let host = maker.graph.zones[other].apex.clone();
+            let server = &mut maker.graph.zones[zone].servers;
+            server.truncate(1);
+            (server[0].mode, server[0].glue) = (Mode::Correct, false);
+            server[0].name = below("nh", &host);
+            let (owner, address) = (server[0].name.clone(), server[0].address.octets().to_vec());
+            maker.add(&owner, RrType::A, address);
+            maker.graph.chain.push(below("www", &host));
+        }
+        maker.apexes();
         maker.graph
     }
 
@@ -166,7 +178,7 @@ impl Graph {
         });
         let root = &self.zones[0].servers;
         let hint = |s: &Server| Hint { name: s.name.clone(), addresses: vec![s.address.into()] };
-        lab::World::of_servers(servers, root.iter().map(hint).collect())
+        lab::World::of_servers(servers, root.iter().map(hint).collect(), ROUND_TRIP)
     }
 
     /// A copy of the zone in which every name has the same false address.
@@ -222,6 +234,21 @@ struct Maker {
 }
 
 impl Maker {
+    fn new(seed: u64) -> Maker {
+        Maker {
+            rng: StdRng::seed_from_u64(seed),
+            graph: Graph {
+                zones: Vec::new(),
+                records: Records::new(),
+                chain: Vec::new(),
+                others: Vec::new(),
+                prompt: (seed / HOSTILE_ONE_IN).is_multiple_of(2),
+                hostile: seed % HOSTILE_ONE_IN == HOSTILE_ONE_IN - 1,
+            },
+            bases: Vec::new(),
+        }
+    }
+
     fn add(&mut self, owner: &Name, rtype: RrType, rdata: Vec<u8>) {
         let ttl = ttl(&mut self.rng);
         let sets = self.graph.records.entry(owner.clone()).or_default();
@@ -260,6 +287,12 @@ impl Maker {
         for zone in 1 + tlds..self.graph.zones.len() {
             self.delegate(zone);
         }
+        self.apexes();
+        self.bases = self.graph.zones.iter().skip(1).map(|z| z.apex.clone()).collect();
+    }
+
+    /// SOA and NS of every zone, and the addresses of servers in it.
+    fn apexes(&mut self) {
         for i in 0..self.graph.zones.len() {
             let apex = self.graph.zones[i].apex.clone();
             let minimum = ttl(&mut self.rng);
@@ -271,7 +304,6 @@ impl Maker {
                 }
             }
         }
-        self.bases = self.graph.zones.iter().skip(1).map(|z| z.apex.clone()).collect();
     }
 
     fn zone(&mut self, apex: Name, parent: usize) {
