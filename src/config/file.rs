@@ -93,7 +93,6 @@ impl Config {
             path,
             config: Config::default(),
             seen: Vec::new(),
-            servers: Vec::new(),
             anchors: None,
             errors: Vec::new(),
         };
@@ -124,8 +123,6 @@ struct Reader<'t> {
     config: Config,
     /// Settings in the file, and where their values stand.
     seen: Vec<(&'static Setting, Range<usize>)>,
-    /// Where the servers of each of `config.routes` stand.
-    servers: Vec<Range<usize>>,
     /// Trust anchors of either key, once one stands in the file.
     anchors: Option<Vec<AnchorRecord>>,
     errors: Vec<ConfigError>,
@@ -290,7 +287,7 @@ impl Reader<'_> {
             self.seen.push((setting, value.span()));
             let outcome = match setting.kind {
                 Kind::Zone { .. } => values::zone(value).map(|read| zone = Some((read, value.span()))),
-                _ => values::servers(value).map(|read| servers = Some((read, value.span()))),
+                _ => values::servers(value).map(|read| servers = Some(read)),
             };
             if let Err(wrong) = outcome {
                 self.wrong(setting, wrong);
@@ -302,7 +299,7 @@ impl Reader<'_> {
                 self.fault(&format!("{}.{key}", table.name), span.start, None, what);
             }
         }
-        let (Some((zone, zone_span)), Some((servers, servers_span))) = (zone, servers) else { return };
+        let (Some((zone, zone_span)), Some(servers)) = (zone, servers) else { return };
         if self.config.routes.len() >= MAX_ROUTES {
             let what = format!("expected at most {MAX_ROUTES} forward and stub zones");
             return self.fault(table.name, span.start, None, what);
@@ -312,7 +309,6 @@ impl Reader<'_> {
             self.fault(&format!("{}.zone", table.name), zone_span.start, Some(zone_span), what.to_owned());
         }
         self.config.routes.push(Route { zone, kind, servers });
-        self.servers.push(servers_span);
     }
 
     /// Where the value of a setting stands, if it is in the file.
@@ -329,13 +325,11 @@ impl Reader<'_> {
             let what = "expected ipv4 or ipv6 to be true: else no server is reached";
             faults.push(("resolver", "ipv6", self.place("resolver", "ipv6"), what));
         }
-        for (route, span) in self.config.routes.iter().zip(&self.servers) {
-            if route.servers.iter().any(|s| s.ip().is_loopback()) && !resolver.query_localhost {
-                let table = if route.kind == RouteKind::Stub { "stub" } else { "forward" };
-                let what =
-                    "servers on loopback addresses are asked only with resolver.query-localhost = true";
-                faults.push((table, "servers", Some(span.clone()), what));
-            }
+        // Said rather than silently ignored (contract).
+        if self.config.dnssec.trust_anchor_state.is_some() {
+            let what = "RFC 5011 is not implemented yet: remove the key";
+            let place = self.place("dnssec", "trust-anchor-state");
+            faults.push(("dnssec", "trust-anchor-state", place, what));
         }
         if self.config.cache.min_ttl > self.config.cache.max_ttl {
             let what = "expected at most cache.max-ttl";

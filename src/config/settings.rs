@@ -229,8 +229,8 @@ pub const SETTINGS: &[Setting] = &[
         table: "resolver",
         key: "query-localhost",
         kind: Kind::Flag { default: false, field: |c| &mut c.resolver.query_localhost },
-        help: "Servers may live on loopback addresses. Needed when `forward` or `stub` names a server on \
-               this machine.",
+        help: "Servers that a delegation names may live on loopback addresses. Those that `forward`, `stub` or \
+               the root hints name always may.",
     },
     Setting {
         table: "resolver",
@@ -332,7 +332,7 @@ pub const SETTINGS: &[Setting] = &[
         table: "dnssec",
         key: "trust-anchor-state",
         kind: Kind::Path { example: "anchors.state", field: |c| &mut c.dnssec.trust_anchor_state },
-        help: "Where RFC 5011 keeps its state. Absent: no RFC 5011.",
+        help: "Where RFC 5011 keeps its state. Not implemented yet: refused.",
     },
     Setting {
         table: "dnssec",

@@ -171,14 +171,14 @@ mod tests {
     fn commented_examples_are_accepted() {
         let lines: Vec<String> = default_file()
             .lines()
-            .filter(|line| !line.starts_with("#root-hints") && !line.starts_with("#trust-anchor-file"))
+            .filter(|line| !["#root-hints", "#trust-anchor-"].iter().any(|key| line.starts_with(key)))
             .map(|line| match line.strip_prefix('#') {
                 Some(code) if !code.starts_with(' ') => code.to_owned(),
                 _ => line.to_owned(),
             })
             .collect();
         let config = Config::parse(&lines.join("\n"), Path::new("x.toml")).unwrap();
-        assert!(config.dnssec.trust_anchor_state.is_some());
+        assert!(config.cache.file.is_some());
     }
 
     #[test]
