@@ -433,6 +433,28 @@ fn what_is_no_recursive_query_is_refused_or_dropped() {
     assert_eq!(receive(&socket).unwrap_err().kind(), io::ErrorKind::WouldBlock, "and no other");
 }
 
+#[test]
+fn every_refusal_at_the_door_says_why_in_an_ede() {
+    let program = Program::lab();
+    let ask = |flags: u16, question: &Question| {
+        ask_udp(program.address(), &message(7, flags, question, Some(1232)))
+    };
+    let asked = question("example.com A");
+    let hesiod = Question { class: Class(4), ..asked.clone() };
+    for (flags, question, rcode, code, what) in [
+        (Header::RD | 4 << 11, asked.clone(), 4, 21, "NOTIFY"),
+        (Header::RD, question("example.com AXFR"), 5, 20, "a transfer"),
+        (Header::RD, question("example.com MAILB"), 4, 21, "MAILB"),
+        (Header::RD, question("example.com OPT"), 1, 24, "a type of no data"),
+        (Header::RD, hesiod, 5, 21, "another class"),
+        (0, asked, 5, 20, "RD=0"),
+    ] {
+        let reply = ask(flags, &question);
+        assert_eq!((reply.rcode, reply.ede().0), (rcode, code), "{what}");
+        assert!(!reply.ede().1.is_empty(), "{what}");
+    }
+}
+
 fn chaos(name: &str) -> Vec<u8> {
     let question = Question { class: Class::CH, ..question(&format!("{name} TXT")) };
     message(8, Header::RD, &question, Some(1232))

@@ -154,7 +154,8 @@ impl Service {
         asker: &mut Asker,
     ) -> Result<Question, Refusal> {
         let header = message.header();
-        let say = |rcode: Rcode| Err(Refusal(rcode as u16, None));
+        let say =
+            |rcode: Rcode, code: u16, text: &str| Err(Refusal(rcode as u16, Some(Ede::new(code, text))));
         if let Some(edns) = message.edns() {
             self.read_edns(settings, edns, client, over, asker)?;
         }
@@ -163,25 +164,32 @@ impl Service {
             return Err(Refusal(Rcode::Refused as u16, Some(ede)));
         }
         if header.opcode() != QUERY {
-            return say(Rcode::NotImp);
+            return say(Rcode::NotImp, Ede::NOT_SUPPORTED, "only queries are answered");
         }
-        let Some(question) = message.question() else { return say(Rcode::FormErr) };
+        let Some(question) = message.question() else {
+            return say(Rcode::FormErr, Ede::INVALID_DATA, "there is no question");
+        };
         if header.ancount != 0 || header.nscount != 0 {
-            return say(Rcode::FormErr);
+            return say(Rcode::FormErr, Ede::INVALID_DATA, "a query has no answer or authority records");
         }
         if !header.has(Header::RD) {
-            // Whoever wants to know what is cached here is not told.
-            let ede = Ede::new(Ede::PROHIBITED, "recursion must be desired (RD=1)");
-            return Err(Refusal(Rcode::Refused as u16, Some(ede)));
+            // Whoever wants to know what is cached here is not told; the code is RFC 8914 §4.21's.
+            return say(Rcode::Refused, Ede::NOT_AUTHORITATIVE, "recursion must be desired (RD=1)");
         }
         match question.rtype {
-            RrType::AXFR | RrType::IXFR => return say(Rcode::Refused),
-            RrType::MAILA | RrType::MAILB => return say(Rcode::NotImp),
-            rtype if !rtype.is_askable() => return say(Rcode::FormErr),
+            RrType::AXFR | RrType::IXFR => {
+                return say(Rcode::Refused, Ede::NOT_AUTHORITATIVE, "a resolver has no zones to transfer");
+            }
+            RrType::MAILA | RrType::MAILB => {
+                return say(Rcode::NotImp, Ede::NOT_SUPPORTED, "obsolete (RFC 1035 §3.2.3)");
+            }
+            rtype if !rtype.is_askable() => {
+                return say(Rcode::FormErr, Ede::INVALID_DATA, "not a type that can be asked for");
+            }
             _ => {}
         }
         if !matches!(question.class, Class::IN | Class::CH) {
-            return say(Rcode::Refused);
+            return say(Rcode::Refused, Ede::NOT_SUPPORTED, "only class IN is resolved");
         }
         Ok(question.clone())
     }
