@@ -37,7 +37,7 @@ fn message(id: u16, flags: u16, question: &Question, edns: Option<u16>) -> Vec<u
     let mut writer = MessageWriter::new(id, flags, 1_000);
     writer.question(question).unwrap();
     if let Some(size) = edns {
-        writer.opt(size, 0, 0, &[]);
+        writer.opt(size, 0, 0, &[]).unwrap();
     }
     writer.finish()
 }

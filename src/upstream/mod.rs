@@ -363,7 +363,8 @@ impl Upstream {
             let options = if manner.cookie { vec![(cookies::OPTION_CODE, option)] } else { Vec::new() };
             const DO: u16 = 0x8000;
             let flags = if request.config.dnssec.validation { DO } else { 0 };
-            writer.opt(request.config.resolver.edns_buffer_size, 0, flags, &options);
+            // 55 octets at most, beside the question's 271.
+            let _ = writer.opt(request.config.resolver.edns_buffer_size, 0, flags, &options);
         }
         Outgoing { bytes: writer.finish(), id, question, cookie, had_server_cookie }
     }
