@@ -275,13 +275,9 @@ impl<'a> Asking<'a> {
             .cache
             .servers
             .with(candidate.address, |s| if others { s.patience() } else { s.repeat_patience() });
-        // Who was never heard of may be far away: each further wait is one longer, not twice as long.
-        let waits = if candidate.srtt.is_none() {
-            1 + u32::from(candidate.tries)
-        } else {
-            1 << candidate.tries.min(5)
-        };
-        self.hedge_at = Some(now + patience * waits);
+        // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
+        // seventh try counts, and where all are, the tries are few.
+        self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
         candidate.tries += 1;
         candidate.under_way += 1;
         let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
