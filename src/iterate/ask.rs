@@ -18,7 +18,7 @@ use super::{Scope, Walker, may_go_deeper, out_of, server_at, usable};
 use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::rrsets::{Freshness, Hop};
 use crate::cache::servers::{Standing, UNKNOWN_PATIENCE};
-use crate::failure::{Failure, Limit, Tally};
+use crate::failure::{Failure, Limit, Tally, Unaddressed};
 use crate::request::Request;
 use crate::rrset::{Question, RrType};
 use crate::trace::{Event, Flaw, Meaning};
@@ -406,6 +406,11 @@ impl<'a> Asking<'a> {
             return out_of(Limit::Time, &owner);
         } else if self.candidates.is_empty() {
             let cyclic = self.circle || scope.is_reaching(&cut.zone);
+            let why = match (cyclic, self.lookups_under_way) {
+                (true, _) => Unaddressed::Cyclic,
+                (false, 0) => Unaddressed::NoneUsable,
+                (false, _) => Unaddressed::Late,
+            };
             // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way:
             // the next question below is not to spend as much at once.
             if !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
@@ -414,7 +419,7 @@ impl<'a> Asking<'a> {
             if let Some(limit) = self.lookup_limit {
                 return out_of(limit, &owner);
             }
-            Failure::NoAddress { owner, zone: cut.zone.clone(), cyclic }
+            Failure::NoAddress { owner, zone: cut.zone.clone(), why }
         } else if let Some(limit) = self.lookup_limit {
             return out_of(limit, &owner);
         } else {
