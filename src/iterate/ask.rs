@@ -68,6 +68,8 @@ struct Asking<'a> {
     lookups: usize,
     lookups_under_way: usize,
     tally: Tally,
+    /// Of those that `tally` calls unreachable.
+    without_route: usize,
     limit: Option<Limit>,
     /// Kept an address from being looked up: other servers may be asked, but if they are of no use, then the
     /// zone may have been of use all the same.
@@ -108,13 +110,16 @@ impl<'a> Asking<'a> {
             lookups: 0,
             lookups_under_way: 0,
             tally: Tally::default(),
+            without_route: 0,
             limit: None,
             lookup_limit: None,
             circle: false,
             hedge_at: None,
         };
+        let resolver = &context.request.config.resolver;
         for address in &context.cut.addresses {
-            if context.request.routes.reach(address.ip()) {
+            // The operator knows what can be reached: no default route is needed.
+            if if address.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 } {
                 asking.add(*address, None);
             }
         }
@@ -224,8 +229,9 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// Useless replies so far. Where no route leads, nothing was asked.
     fn tally_of_flaws(&self) -> usize {
-        self.candidates.iter().filter(|c| c.flawed).count()
+        self.candidates.iter().filter(|c| c.flawed).count().saturating_sub(self.without_route)
     }
 
     /// Starts the next exchange unless one is under way that still has its time.
@@ -339,6 +345,10 @@ impl<'a> Asking<'a> {
                 reply => return Some((reply, address)),
             },
             Err(AskError::Silent) => self.tally.silent = self.tally.silent.saturating_add(1),
+            Err(AskError::NoRoute) => {
+                self.without_route += 1;
+                self.flawed(index, Flaw::Unreachable);
+            }
             Err(AskError::Unreachable) => self.flawed(index, Flaw::Unreachable),
             Err(AskError::Malformed) => self.flawed(index, Flaw::Malformed),
             Err(AskError::Limit(limit)) => self.limit = Some(limit),

@@ -89,6 +89,8 @@ pub enum AskError {
     Silent,
     /// The network refused.
     Unreachable,
+    /// This machine has no route there.
+    NoRoute,
     /// What came is not a message, over TCP too.
     Malformed,
     /// The question's budget is spent.
@@ -244,7 +246,8 @@ impl Upstream {
             }
             ExchangeError::Io(error) if says_something_of_server(&error) => {
                 self.cache.servers.with(query.server, |s| s.was_silent(now));
-                Attempt::Failed(AskError::Unreachable)
+                let no_route = error.kind() == std::io::ErrorKind::NetworkUnreachable;
+                Attempt::Failed(if no_route { AskError::NoRoute } else { AskError::Unreachable })
             }
             ExchangeError::Io(error) => {
                 tracing::warn!("a query could not be sent: {error}");
