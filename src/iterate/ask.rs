@@ -30,6 +30,8 @@ use crate::world::BoxFuture;
 /// The servers of one zone get so long for one question; four silent ones cost less than the four
 /// seconds after which people think that the network is gone.
 pub const TIME_PER_ZONE: Duration = Duration::from_millis(2_800);
+/// So long the others get when one server has answered with no authority of its own.
+const TIME_FOR_BETTER: Duration = Duration::from_millis(400);
 /// Useless replies to one question after which the zone counts as broken.
 pub const MAX_FLAWS: usize = 6;
 /// Addresses looked up at the same time for one zone.
@@ -56,6 +58,12 @@ struct Context<'a> {
     until: Instant,
 }
 
+/// A reply, and how much its server knows of the zone.
+struct Read {
+    reply: Reply,
+    second_hand: bool,
+}
+
 /// The servers of a cut while they are asked.
 struct Asking<'a> {
     context: Context<'a>,
@@ -78,6 +86,10 @@ struct Asking<'a> {
     circle: bool,
     /// When the next server is asked although one is still waited for.
     hedge_at: Option<Instant>,
+    /// When the asking ends.
+    until: Instant,
+    /// From a server without authority: better than nothing.
+    second_hand: Option<(Reply, SocketAddr)>,
 }
 
 impl Walker {
@@ -115,6 +127,8 @@ impl<'a> Asking<'a> {
             lookup_limit: None,
             circle: false,
             hedge_at: None,
+            until: context.until,
+            second_hand: None,
         };
         let resolver = &context.request.config.resolver;
         for address in &context.cut.addresses {
@@ -182,12 +196,12 @@ impl<'a> Asking<'a> {
     }
 
     async fn run(mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
-        let until = self.context.until;
         self.start_something();
         loop {
             if self.waiting.is_empty() {
-                return Err(self.failure());
+                return self.outcome();
             }
+            let until = self.until;
             let hedge_at = self.hedge_at.unwrap_or(until).min(until);
             let happening = tokio::select! {
                 biased;
@@ -195,7 +209,7 @@ impl<'a> Asking<'a> {
                 () = sleep_until(hedge_at) => {
                     if hedge_at >= until {
                         self.count_silent();
-                        return Err(self.failure());
+                        return self.outcome();
                     }
                     self.hedge_at = None;
                     self.start_something();
@@ -341,8 +355,13 @@ impl<'a> Asking<'a> {
         let address = candidate.address;
         match result {
             Ok(received) => match self.read(address, &received) {
-                Reply::Unusable(flaw) => self.flawed(index, flaw),
-                reply => return Some((reply, address)),
+                Read { reply: Reply::Unusable(flaw), .. } => self.flawed(index, flaw),
+                Read { reply, second_hand: false } => return Some((reply, address)),
+                Read { reply, second_hand: true } => {
+                    self.flawed(index, Flaw::SecondHand);
+                    self.until = self.until.min(self.now() + TIME_FOR_BETTER);
+                    self.second_hand.get_or_insert((reply, address));
+                }
             },
             Err(AskError::Silent) => self.tally.silent = self.tally.silent.saturating_add(1),
             Err(AskError::NoRoute) => {
@@ -356,9 +375,11 @@ impl<'a> Asking<'a> {
         None
     }
 
-    fn read(&self, server: SocketAddr, received: &Received) -> Reply {
+    fn read(&self, server: SocketAddr, received: &Received) -> Read {
         let Context { request, cut, question, scope, manner, .. } = self.context;
-        let Ok(message) = Message::parse(&received.bytes) else { return Reply::Unusable(Flaw::Malformed) };
+        let Ok(message) = Message::parse(&received.bytes) else {
+            return Read { reply: Reply::Unusable(Flaw::Malformed), second_hand: false };
+        };
         let asked = Asked { zone: &cut.zone, question, unforgeable: received.unforgeable, manner };
         let mut notes = scrub::Notes::default();
         let reply = scrub::read(&message, &asked, &mut notes);
@@ -377,7 +398,8 @@ impl<'a> Asking<'a> {
         for (owner, code) in notes.lints {
             trace.note(scope.id, || Event::Lint { code, owner });
         }
-        reply
+        let refers = matches!(reply, Reply::Referral(_));
+        Read { reply, second_hand: !refers && scrub::is_second_hand(&message, &asked) }
     }
 
     fn flawed(&mut self, index: usize, flaw: Flaw) {
@@ -389,7 +411,7 @@ impl<'a> Asking<'a> {
         let counter = match flaw {
             Flaw::Refused => &mut self.tally.refused,
             Flaw::ServFail => &mut self.tally.servfail,
-            Flaw::Upward | Flaw::Empty | Flaw::Rcode(_) => &mut self.tally.lame,
+            Flaw::Upward | Flaw::Empty | Flaw::SecondHand | Flaw::Rcode(_) => &mut self.tally.lame,
             Flaw::Malformed => &mut self.tally.malformed,
             Flaw::Unreachable => &mut self.tally.unreachable,
         };
@@ -401,6 +423,11 @@ impl<'a> Asking<'a> {
     fn count_silent(&mut self) {
         let silent = self.candidates.iter().filter(|c| c.under_way > 0).count();
         self.tally.silent = self.tally.silent.saturating_add(silent as u16);
+    }
+
+    /// When nothing more will come.
+    fn outcome(&mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
+        self.second_hand.take().ok_or_else(|| self.failure())
     }
 
     fn failure(&self) -> Arc<Failure> {
