@@ -62,18 +62,14 @@ pub fn udp_limit(theirs: u16, ours: u16) -> usize {
 
 /// The whole message.
 pub fn build(answer: &Answer, asker: &Asker) -> Vec<u8> {
-    let options = edns_options(asker, &answer.edes);
     let mut sheet = Sheet::new(asker, answer.rcode as u16, Some(&answer.question), answer.local);
-    if asker.edns.is_some() {
-        sheet.writer.reserve(opt_octets(&options));
-    }
     if answer.secure && asker.wants_verdict() {
         sheet.writer.set_flags(Header::AD);
     }
     if sheet.fill(answer).is_err() {
         sheet.writer.set_flags(Header::TC);
     }
-    finish(sheet.writer, asker, 0, &options)
+    finish(sheet.writer, asker, 0, &answer.edes)
 }
 
 /// Where a TTL is in a message, and when it has run down.
@@ -104,29 +100,35 @@ pub fn template(answer: &Answer, asker: &Asker) -> Option<(Vec<u8>, Vec<Countdow
 /// An answer that is only a header, a question and perhaps an explanation.
 pub fn bare(asker: &Asker, rcode: u16, question: Option<&Question>, edes: &[Ede]) -> Vec<u8> {
     let sheet = Sheet::new(asker, rcode, question, false);
-    finish(sheet.writer, asker, (rcode >> 4) as u8, &edns_options(asker, edes))
+    finish(sheet.writer, asker, (rcode >> 4) as u8, edes)
 }
 
-fn finish(mut writer: MessageWriter, asker: &Asker, extended: u8, options: &[(u16, Vec<u8>)]) -> Vec<u8> {
+/// Adds OPT with as many of `edes` as still fit: they give way before anything else does (RFC 8914 §3), of each
+/// its text first.
+fn finish(mut writer: MessageWriter, asker: &Asker, extended: u8, edes: &[Ede]) -> Vec<u8> {
     const DO: u16 = 0x8000;
     if let Some(edns) = &asker.edns {
-        writer.opt(edns.our_size, extended, if edns.dnssec_ok { DO } else { 0 }, options);
+        let mut options = cookie_option(edns);
+        let mut room = writer.room();
+        for ede in edes {
+            let code = ede.code.to_be_bytes();
+            let whole = [&code, ede.text.as_bytes()].concat();
+            let Some(value) = [whole, code.to_vec()].into_iter().find(|value| 4 + value.len() <= room) else {
+                writer.set_flags(Header::TC);
+                break;
+            };
+            room -= 4 + value.len();
+            options.push((OPTION_EDE, value));
+        }
+        let flags = if edns.dnssec_ok { DO } else { 0 };
+        // What is not reserved for it was just found to be free.
+        let _ = writer.opt(edns.our_size, extended, flags, &options);
     }
     writer.finish()
 }
 
-fn edns_options(asker: &Asker, edes: &[Ede]) -> Vec<(u16, Vec<u8>)> {
-    let Some(edns) = &asker.edns else { return Vec::new() };
-    let mut options = Vec::new();
-    if let Some(cookie) = &edns.cookie {
-        options.push((OPTION_COOKIE, cookie.clone()));
-    }
-    for ede in edes {
-        let mut value = ede.code.to_be_bytes().to_vec();
-        value.extend_from_slice(ede.text.as_bytes());
-        options.push((OPTION_EDE, value));
-    }
-    options
+fn cookie_option(edns: &AskerEdns) -> Vec<(u16, Vec<u8>)> {
+    edns.cookie.iter().map(|cookie| (OPTION_COOKIE, cookie.clone())).collect()
 }
 
 /// A message being written, and when the TTL of each of its records has run down.
@@ -144,6 +146,9 @@ impl Sheet {
         let aa = if authoritative { Header::AA } else { 0 };
         let flags = Header::QR | Header::RA | repeated | aa | (rcode & 0xf);
         let mut writer = MessageWriter::new(asker.id, flags, asker.limit);
+        if let Some(edns) = &asker.edns {
+            writer.reserve(opt_octets(&cookie_option(edns)));
+        }
         if let Some(question) = question {
             // A question is at most 259 octets and every limit is at least 512.
             let _ = writer.question(question);
@@ -213,4 +218,51 @@ impl Sheet {
 /// The answer for one of our own RRsets (special-use names, CHAOS).
 pub fn local_data(question: &Question, set: RrSet) -> Answer {
     Answer { terminal: vec![Held::own(set)], local: true, ..Answer::empty(question, Rcode::NoError) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Message;
+
+    fn asker(limit: usize) -> Asker {
+        let edns = AskerEdns { cookie: Some(vec![7; 24]), our_size: 1232, ..AskerEdns::default() };
+        Asker { id: 1, flags: Header::RD, limit, edns: Some(edns) }
+    }
+
+    fn answer(records: usize, edes: usize) -> Answer {
+        let question = Question::new("stale.example.".parse().unwrap(), RrType::TXT);
+        let rdata: Vec<Vec<u8>> = (0..records).map(|i| vec![2, i as u8, 0]).collect();
+        let set = RrSet::new(question.name.clone(), RrType::TXT, 30, rdata.iter().map(Vec::as_slice));
+        let edes =
+            (0..edes).map(|i| Ede::new(Ede::STALE_ANSWER, format!("stale: hop {i} {}", "x".repeat(90))));
+        Answer { edes: edes.collect(), ..local_data(&question, set) }
+    }
+
+    /// Octets, EDE options and their texts, answers, TC.
+    fn measure(answer: &Answer, limit: usize) -> (usize, Vec<usize>, usize, bool) {
+        let octets = build(answer, &asker(limit));
+        let message = Message::parse(&octets).unwrap();
+        let options = message.edns().unwrap().options.iter();
+        let texts =
+            options.filter(|(code, _)| *code == OPTION_EDE).map(|(_, value)| value.len() - 2).collect();
+        (octets.len(), texts, message.section(Section::Answer).count(), message.header().has(Header::TC))
+    }
+
+    #[test]
+    fn explanations_give_way_before_records_do() {
+        let (octets, texts, answers, truncated) = measure(&answer(28, 1), 512);
+        assert!(octets <= 512 && answers == 28 && !truncated, "{octets} octets, {answers} answers");
+        assert_eq!(texts, [0], "the code stays without its text");
+    }
+
+    #[test]
+    fn no_number_of_explanations_exceeds_the_limit() {
+        for limit in [512, 1232] {
+            let (octets, texts, answers, truncated) = measure(&answer(1, 200), limit);
+            assert!(octets <= limit && answers == 1 && truncated, "{octets} of {limit} octets");
+            assert!(texts[0] > 90 && texts.len() < 200, "{texts:?}");
+        }
+        assert_eq!(measure(&answer(1, 16), 65_535).1.len(), 16);
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cnamed::cache::rrsets::{Alias, Hop, Judged, Scratch};
 use cnamed::config::Config;
-use cnamed::failure::Failure;
+use cnamed::failure::{Failure, Unaddressed};
 use cnamed::rrset::{Question, RrSet, RrType};
 use cnamed::server::door::Door;
 use cnamed::server::{LocalNames, Respond as _, Service};
@@ -99,7 +99,7 @@ impl History {
         if dnssec_ok != 0 || self.rng.below(3) > 0 {
             let options: &[(u16, Vec<u8>)] = &[(10, vec![1; 8])];
             let options = if self.rng.below(2) == 0 { options } else { &[] };
-            writer.opt(self.pick(&[512, 1232]), 0, dnssec_ok, options);
+            writer.opt(self.pick(&[512, 1232]), 0, dnssec_ok, options).unwrap();
         }
         writer.finish()
     }
@@ -193,7 +193,8 @@ impl History {
     /// A look-up fails.
     fn fail(&self) {
         let owner = self.name();
-        let failure = Failure::NoAddress { owner: owner.clone(), zone: Name::root(), cyclic: false };
+        let failure =
+            Failure::NoAddress { owner: owner.clone(), zone: Name::root(), why: Unaddressed::NoneUsable };
         let failures = &self.service.resolver().cache().failures;
         failures.store(&owner, self.pick(&TYPES), &Arc::new(failure), None, Instant::now());
     }

@@ -17,7 +17,7 @@ use cnamed::server::connections::{Connections, MAX_PER_CLIENT};
 use cnamed::server::load::Stop;
 use cnamed::server::tcp::{IDLE, MAX_PIPELINED};
 use cnamed::server::worker::{self, Listeners};
-use cnamed::upstream::sockets::decide_routes;
+use cnamed::upstream::sockets::{decide_routes, is_global_v6};
 use cnamed::upstream::udp::{FIRST_PORT, draw_port};
 use cnamed::upstream::{Sockets, descriptors};
 use cnamed::world::{ExchangeError, Network, Rng, Routes, Transport, Verdict};
@@ -307,11 +307,20 @@ fn tcp_near_miss_early_end_and_silence() {
 #[test]
 fn routes_loopback_only_machines_keep_ipv4() {
     let routes = |v4, v6| Routes { v4, v6 };
-    assert_eq!(decide_routes(true, true, true), routes(true, true));
-    assert_eq!(decide_routes(true, true, false), routes(true, false));
-    assert_eq!(decide_routes(true, false, true), routes(false, true));
-    assert_eq!(decide_routes(true, false, false), routes(true, false), "loopback only");
-    assert_eq!(decide_routes(false, false, false), routes(false, false));
+    assert_eq!(decide_routes(true, true, true, true), routes(true, true));
+    assert_eq!(decide_routes(true, true, false, false), routes(true, false));
+    assert_eq!(decide_routes(true, false, true, true), routes(false, true));
+    assert_eq!(decide_routes(true, false, false, false), routes(true, false), "loopback only");
+    assert_eq!(decide_routes(true, false, false, true), routes(true, true), "networks without a way out");
+    assert_eq!(decide_routes(false, false, false, false), routes(false, false));
+    for (line, global) in [
+        ("20010db8000000000000000000000053 01 80 00 80       lo", true),
+        ("00000000000000000000000000000001 01 80 10 80       lo", false),
+        ("fe80000000000000020000fffe000001 02 40 20 80     eth0", false),
+        ("fd000000000000000000000000000001 03 40 00 80  docker0", false),
+    ] {
+        assert_eq!(is_global_v6(line), global, "{line}");
+    }
     let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
     assert!(sockets.routes().v4 || sockets.routes().v6, "one of them on any machine that runs this");
 }

@@ -77,7 +77,7 @@ impl Settings {
         let mut zones: Vec<Name> = config.routes.iter().map(|route| route.zone.clone()).collect();
         // RFC 6761 §6.2 keeps `test.` from the public root. Who has a root of their own has it for
         // testing, and is asked.
-        if config.resolver.hints != Config::default().resolver.hints {
+        if config.resolver.has_own_root() {
             zones.extend("test.".parse::<Name>());
         }
         let local = match local_names {

@@ -47,22 +47,35 @@ const FIRST_READ: usize = 512;
 /// A connection's buffer is given back when it grew beyond this: requests are short.
 const BUFFER_KEPT: usize = 4_096;
 
+/// Is nobody listening at `address`, not even one who would share it?
+///
+/// # Errors
+/// What the system says; the caller names the address and the remedy.
+pub fn probe(address: SocketAddr) -> io::Result<()> {
+    bound(address, false).map(drop)
+}
+
 /// Binds one worker's listener.
 ///
 /// # Errors
 /// What the system says; the caller names the address and the remedy.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?; // connections of an earlier run may linger
-    socket.set_reuse_port(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
+    let socket = bound(address, true)?;
     socket.listen(BACKLOG)?;
     let listener = std::net::TcpListener::from(socket);
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+fn bound(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?; // connections of an earlier run may linger
+    socket.set_reuse_port(shared)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// Accepts until `stop`, then waits until each connection has its answers. Must run where local

@@ -38,13 +38,22 @@ const SOCKET_BUFFER: usize = 4 << 20;
 /// After an error that is not about one datagram, so that a broken socket does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
+/// Who else may have a socket's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Whoever shares it too.
+    Free,
+    /// Nobody yet; from then on whoever shares it.
+    OnceBound,
+}
+
 /// Binds one worker's socket.
 ///
 /// # Errors
 /// What the system says; the caller names the address and the remedy.
-pub fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(sharing == Sharing::Free)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // 0.0.0.0 is a listen address of its own
     }
@@ -60,6 +69,18 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
         }
     }
     socket.bind(&address.into())?;
+    if sharing == Sharing::OnceBound {
+        // Linux lets others in from here on. Elsewhere it is too late for that: what arrives between
+        // two sockets is lost there.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_reuse_port(true)?;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        {
+            let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+            drop(socket);
+            return bind(bound, Sharing::Free);
+        }
+    }
     let socket = std::net::UdpSocket::from(socket);
     socket.set_nonblocking(true)?;
     Ok(socket)

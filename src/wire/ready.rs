@@ -303,7 +303,7 @@ mod tests {
         let mut writer = MessageWriter::new(0x1234, flags, 512);
         writer.question(&Question::new(name.parse().unwrap(), RrType::A)).unwrap();
         if let Some((flags, options)) = edns {
-            writer.opt(1232, 0, flags, options);
+            writer.opt(1232, 0, flags, options).unwrap();
         }
         writer.finish()
     }

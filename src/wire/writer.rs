@@ -18,6 +18,7 @@ pub struct MessageWriter {
     buf: Vec<u8>,
     /// Octets that the message may have, less what is reserved for OPT.
     limit: usize,
+    reserved: usize,
     counts: [u16; 4],
     targets: Targets,
     /// Where the TTL of each record is.
@@ -34,6 +35,7 @@ impl MessageWriter {
         MessageWriter {
             buf,
             limit: limit.min(usize::from(u16::MAX)),
+            reserved: 0,
             counts: [0; 4],
             targets: Targets::new(),
             ttls: Vec::new(),
@@ -47,7 +49,14 @@ impl MessageWriter {
 
     /// Keeps octets back for what [`MessageWriter::opt`] will write.
     pub fn reserve(&mut self, octets: usize) {
-        self.limit = self.limit.saturating_sub(octets);
+        let kept = octets.min(self.limit);
+        self.limit -= kept;
+        self.reserved += kept;
+    }
+
+    /// Octets that still fit beside what is reserved.
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.buf.len())
     }
 
     /// Adds the question.
@@ -101,8 +110,17 @@ impl MessageWriter {
         }
     }
 
-    /// Adds OPT into what [`MessageWriter::reserve`] kept back; `flags` is the lower half of its TTL.
-    pub fn opt(&mut self, udp_size: u16, extended_rcode: u8, flags: u16, options: &[(u16, Vec<u8>)]) {
+    /// Adds OPT, for which [`MessageWriter::reserve`] keeps room; `flags` is the lower half of its TTL.
+    pub fn opt(
+        &mut self,
+        udp_size: u16,
+        extended_rcode: u8,
+        flags: u16,
+        options: &[(u16, Vec<u8>)],
+    ) -> Result<(), Full> {
+        if self.buf.len() + opt_octets(options) > self.limit + self.reserved {
+            return Err(Full);
+        }
         self.buf.push(0);
         self.buf.extend_from_slice(&RrType::OPT.0.to_be_bytes());
         self.buf.extend_from_slice(&udp_size.to_be_bytes());
@@ -115,6 +133,7 @@ impl MessageWriter {
             self.buf.extend_from_slice(value);
         }
         self.counts[3] += 1;
+        Ok(())
     }
 
     /// Sets flag bits.
