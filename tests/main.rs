@@ -11,6 +11,7 @@ mod layers;
 mod persist;
 mod properties;
 mod scenario;
+mod show;
 mod sockets;
 mod trace;
 mod trace_text;
