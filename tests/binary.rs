@@ -643,7 +643,8 @@ fn stub_program(name: &str, server: SocketAddr, resolver: &str) -> Program {
 #[test]
 fn size_case_and_source_of_queries_are_settings() {
     let (server, seen) = stub_server();
-    let settings = "edns-buffer-size = 1400\ncase-randomisation = false\nsource-addresses = [\"127.0.0.9\"]\n";
+    let settings =
+        "edns-buffer-size = 1400\ncase-randomisation = false\nsource-addresses = [\"127.0.0.9\"]\n";
     let program = stub_program("settings", server, settings);
     for number in 0..5 {
         let reply = program.ask(&format!("a-long-enough-name-{number}.wire.example A"));
