@@ -448,7 +448,18 @@ fn any_stand_in(owner: &Name) -> Held {
 
 fn is_nearly_over(hop: &Hop) -> bool {
     matches!(hop, Hop::Data(_) | Hop::Alias(_))
-        && hop.sets().iter().any(|held| held.left > 0 && held.left <= held.life / PREFETCH_PART)
+        && hop.sets().iter().any(|held| held.left > 0 && held.left <= last_part(held))
+}
+
+fn last_part(held: &Held) -> u32 {
+    held.life / PREFETCH_PART
+}
+
+/// From when on what is held in the cache is fetched anew ahead of its time; `None`: never, it lives
+/// too short for that.
+pub fn refresh_at(held: &Held) -> Option<Instant> {
+    let seconds = Some(last_part(held)).filter(|seconds| *seconds > 0)?;
+    held.expires?.checked_sub(Duration::from_secs(u64::from(seconds)))
 }
 
 fn shortest_ttl(hops: &[Alias], last: &Alias) -> u32 {

@@ -5,11 +5,14 @@
 //! §9), the flags of a resolver's answer. Does not know: how the answer came about. Shown by:
 //! `tests/scenarios/r24_*` … `r29_*`, `r32_*`.
 
+use tokio::time::Instant;
+
 use crate::cache::rrsets::Held;
 use crate::failure::Ede;
 use crate::resolver::{Answer, Rcode};
 use crate::rrset::{Question, RrSet, RrType};
 use crate::wire::reader::Section;
+use crate::wire::ready::MAX_MESSAGE;
 use crate::wire::writer::{Full, opt_octets};
 use crate::wire::{Header, MessageWriter, Name};
 
@@ -52,38 +55,52 @@ pub struct AskerEdns {
     pub our_size: u16,
 }
 
+/// Octets of an answer by UDP to who takes `theirs` (RFC 6891 §6.2.3), when we give at most `ours`.
+pub fn udp_limit(theirs: u16, ours: u16) -> usize {
+    usize::from(theirs.clamp(PLAIN_UDP as u16, ours.max(PLAIN_UDP as u16)))
+}
+
 /// The whole message.
 pub fn build(answer: &Answer, asker: &Asker) -> Vec<u8> {
-    let mut writer = begin(asker, answer.rcode as u16, Some(&answer.question), answer.local);
+    let mut sheet = Sheet::new(asker, answer.rcode as u16, Some(&answer.question), answer.local);
     if answer.secure && asker.wants_verdict() {
-        writer.set_flags(Header::AD);
+        sheet.writer.set_flags(Header::AD);
     }
-    if fill(&mut writer, answer, asker).is_err() {
-        writer.set_flags(Header::TC);
+    if sheet.fill(answer).is_err() {
+        sheet.writer.set_flags(Header::TC);
     }
-    finish(writer, asker, 0, &answer.edes)
+    finish(sheet.writer, asker, 0, &answer.edes)
+}
+
+/// Where a TTL is in a message, and when it has run down.
+pub type Countdown = (u16, Instant);
+
+/// What [`build`] makes for everybody who asks the same (`asker` says whether with DO and CD), but for
+/// ID, letter case, AD, TTLs and OPT; and the place of each TTL with the moment when it has run down.
+/// `None`: it is only for who has asked. Failures are, what is told with reservations, what is not
+/// known to end, and what chance has a part in (RFC 9460 §2.4.2).
+pub fn template(answer: &Answer, asker: &Asker) -> Option<(Vec<u8>, Vec<Countdown>)> {
+    let by_chance = answer.additional.iter().chain(&answer.terminal).any(|held| {
+        matches!(held.set.rtype, RrType::SVCB | RrType::HTTPS)
+            && held.set.rdata.iter().any(|rdata| rdata.starts_with(&[0, 0]))
+    });
+    if answer.failure.is_some() || answer.local || by_chance || !answer.edes.is_empty() {
+        return None;
+    }
+    let question = Question { name: answer.question.name.to_lowercase(), ..answer.question.clone() };
+    let asker = Asker { id: 0, limit: MAX_MESSAGE, ..asker.clone() };
+    let mut sheet = Sheet::new(&asker, answer.rcode as u16, Some(&question), false);
+    sheet.fill(answer).ok()?;
+    let Sheet { writer, clocks, .. } = sheet;
+    let clocks = writer.ttls().iter().zip(clocks).map(|(at, expires)| Some((*at, expires?)));
+    let clocks = clocks.collect::<Option<Vec<_>>>()?;
+    Some((writer.finish(), clocks))
 }
 
 /// An answer that is only a header, a question and perhaps an explanation.
 pub fn bare(asker: &Asker, rcode: u16, question: Option<&Question>, edes: &[Ede]) -> Vec<u8> {
-    let writer = begin(asker, rcode, question, false);
-    finish(writer, asker, (rcode >> 4) as u8, edes)
-}
-
-fn begin(asker: &Asker, rcode: u16, question: Option<&Question>, authoritative: bool) -> MessageWriter {
-    const OPCODE: u16 = 0x7800;
-    let repeated = asker.flags & (OPCODE | Header::RD | Header::CD);
-    let aa = if authoritative { Header::AA } else { 0 };
-    let flags = Header::QR | Header::RA | repeated | aa | (rcode & 0xf);
-    let mut writer = MessageWriter::new(asker.id, flags, asker.limit);
-    if let Some(edns) = &asker.edns {
-        writer.reserve(opt_octets(&cookie_option(edns)));
-    }
-    if let Some(question) = question {
-        // A question is at most 259 octets and every limit is at least 512.
-        let _ = writer.question(question);
-    }
-    writer
+    let sheet = Sheet::new(asker, rcode, question, false);
+    finish(sheet.writer, asker, (rcode >> 4) as u8, edes)
 }
 
 /// Adds OPT with as many of `edes` as still fit: they give way before anything else does (RFC 8914 §3), of each
@@ -114,63 +131,88 @@ fn cookie_option(edns: &AskerEdns) -> Vec<(u16, Vec<u8>)> {
     edns.cookie.iter().map(|cookie| (OPTION_COOKIE, cookie.clone())).collect()
 }
 
-/// `Err`: something that belongs to the answer did not fit.
-fn fill(writer: &mut MessageWriter, answer: &Answer, asker: &Asker) -> Result<(), Full> {
-    let signed = asker.edns.as_ref().is_some_and(|e| e.dnssec_ok);
-    // One DNAME may be behind several hops; it is said once.
-    let mut dnames: Vec<&Name> = Vec::new();
-    for held in answer.hops.iter().flat_map(|alias| alias.sets()) {
-        if held.set.rtype == RrType::DNAME {
-            if dnames.contains(&&held.set.owner) {
-                continue;
-            }
-            dnames.push(&held.set.owner);
-        }
-        add(writer, Section::Answer, held, signed)?;
-    }
-    for held in &answer.terminal {
-        add(writer, Section::Answer, held, signed)?;
-    }
-    if let Some(soa) = &answer.soa {
-        add(writer, Section::Authority, soa, signed)?;
-    }
-    if signed {
-        let proofs = answer.hops.iter().flat_map(|alias| alias.sets()).chain(&answer.terminal);
-        let mut said: Vec<(&Name, RrType)> = Vec::new();
-        for set in proofs.flat_map(|held| held.proof.iter()).chain(answer.proof.iter()) {
-            if said.contains(&(&set.owner, set.rtype)) {
-                continue;
-            }
-            said.push((&set.owner, set.rtype));
-            add_set(writer, Section::Authority, set, set.ttl, signed)?;
-        }
-    }
-    for held in &answer.additional {
-        // What is only helpful may be missing without a word (RFC 2181 §9).
-        if add(writer, Section::Additional, held, signed).is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// The RRset, and directly behind it its signatures when the client wants them.
-fn add(writer: &mut MessageWriter, section: Section, held: &Held, signed: bool) -> Result<(), Full> {
-    add_set(writer, section, &held.set, held.left, signed)
-}
-
-fn add_set(
-    writer: &mut MessageWriter,
-    section: Section,
-    set: &RrSet,
-    ttl: u32,
+/// A message being written, and when the TTL of each of its records has run down.
+struct Sheet {
+    writer: MessageWriter,
+    clocks: Vec<Option<Instant>>,
+    /// With RRSIGs and proofs.
     signed: bool,
-) -> Result<(), Full> {
-    writer.rrset(section, &set.owner, set.rtype, set.class, ttl, &set.rdata)?;
-    if signed && !set.sigs.is_empty() {
-        writer.rrset(section, &set.owner, RrType::RRSIG, set.class, ttl, &set.sigs)?;
+}
+
+impl Sheet {
+    fn new(asker: &Asker, rcode: u16, question: Option<&Question>, authoritative: bool) -> Sheet {
+        const OPCODE: u16 = 0x7800;
+        let repeated = asker.flags & (OPCODE | Header::RD | Header::CD);
+        let aa = if authoritative { Header::AA } else { 0 };
+        let flags = Header::QR | Header::RA | repeated | aa | (rcode & 0xf);
+        let mut writer = MessageWriter::new(asker.id, flags, asker.limit);
+        if let Some(edns) = &asker.edns {
+            writer.reserve(opt_octets(&cookie_option(edns)));
+        }
+        if let Some(question) = question {
+            // A question is at most 259 octets and every limit is at least 512.
+            let _ = writer.question(question);
+        }
+        let signed = asker.edns.as_ref().is_some_and(|e| e.dnssec_ok);
+        Sheet { writer, clocks: Vec::new(), signed }
     }
-    Ok(())
+
+    /// `Err`: something that belongs to the answer did not fit.
+    fn fill(&mut self, answer: &Answer) -> Result<(), Full> {
+        // One DNAME may be behind several hops; it is said once.
+        let mut dnames: Vec<&Name> = Vec::new();
+        for held in answer.hops.iter().flat_map(|alias| alias.sets()) {
+            if held.set.rtype == RrType::DNAME {
+                if dnames.contains(&&held.set.owner) {
+                    continue;
+                }
+                dnames.push(&held.set.owner);
+            }
+            self.add(Section::Answer, &held.set, held)?;
+        }
+        for held in &answer.terminal {
+            self.add(Section::Answer, &held.set, held)?;
+        }
+        if let Some(soa) = &answer.soa {
+            self.add(Section::Authority, &soa.set, soa)?;
+        }
+        if self.signed {
+            self.add_proofs(answer)?;
+        }
+        for held in &answer.additional {
+            // What is only helpful may be missing without a word (RFC 2181 §9).
+            if self.add(Section::Additional, &held.set, held).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What proves the rest lives as long as that.
+    fn add_proofs(&mut self, answer: &Answer) -> Result<(), Full> {
+        let expansions = answer.hops.iter().flat_map(|alias| alias.sets()).chain(&answer.terminal);
+        let expansions = expansions.flat_map(|held| held.proof.iter().map(move |set| (set, held)));
+        let denial = answer.soa.iter().flat_map(|soa| answer.proof.iter().map(move |set| (set, soa)));
+        let mut said: Vec<(&Name, RrType)> = Vec::new();
+        for (set, held) in expansions.chain(denial) {
+            if !said.contains(&(&set.owner, set.rtype)) {
+                said.push((&set.owner, set.rtype));
+                self.add(Section::Authority, set, held)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The RRset for as long as `held` has left, and directly behind it its signatures when the client
+    /// wants them.
+    fn add(&mut self, section: Section, set: &RrSet, held: &Held) -> Result<(), Full> {
+        self.writer.rrset(section, &set.owner, set.rtype, set.class, held.left, &set.rdata)?;
+        if self.signed && !set.sigs.is_empty() {
+            self.writer.rrset(section, &set.owner, RrType::RRSIG, set.class, held.left, &set.sigs)?;
+        }
+        self.clocks.resize(self.writer.ttls().len(), held.expires);
+        Ok(())
+    }
 }
 
 /// The answer for one of our own RRsets (special-use names, CHAOS).

@@ -28,10 +28,11 @@ use crate::config::Config;
 use crate::lab;
 use crate::server::Service;
 use crate::server::connections::Connections;
+use crate::server::door::Door;
 use crate::server::load::Stop;
 use crate::server::worker::{self, Listeners};
 use crate::upstream::{Sockets, descriptors};
-use crate::world::{Clock, Network, Rng, Transport, World};
+use crate::world::{Clock, Network, Rng, World};
 
 /// How long workers may answer what is in flight after SIGTERM. contract.md promises the end within
 /// 2 s; the rest is for the threads to end.
@@ -272,12 +273,12 @@ impl Workers {
         let all_done = Arc::new(Barrier::new(running));
         let (tell, ended) = mpsc::unbounded_channel();
         for (number, listeners) in listeners.into_iter().enumerate() {
-            let (service, connections) = (Arc::clone(service), Arc::clone(&connections));
+            let (door, connections) = (Door::new(Arc::clone(service), running), Arc::clone(&connections));
             let (stop, all_done, tell) = (stop.clone(), Arc::clone(&all_done), tell.clone());
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
-                    let end = work(listeners, service, connections, (stop, all_done));
+                    let end = work(listeners, door, connections, (stop, all_done));
                     let _nobody_waits = tell.send(end.map_err(|e| format!("worker {number}: {e}")));
                 })
                 .map_err(|e| format!("cannot start worker {number}: {e}"))?;
@@ -311,18 +312,15 @@ impl Workers {
 /// One worker, in its own thread.
 fn work(
     listeners: Listeners,
-    service: Arc<Service>,
+    door: Door,
     connections: Arc<Connections>,
     (stop, all_done): (Stop, Arc<Barrier>),
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let told = stop.clone();
-    runtime.block_on(async move {
-        let respond = async move |request: &[u8], client: SocketAddr, over: Transport| {
-            service.respond(request, client, over).await
-        };
-        stay(worker::serve(listeners, respond, connections, stop), told, &all_done).await
-    })
+    runtime.block_on(
+        async move { stay(worker::serve(listeners, door, connections, stop), told, &all_done).await },
+    )
 }
 
 /// Serves until told to stop; then until all workers are done, as long as there is time. A resolution that

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::Respond;
 use super::connections::{Connections, Ticket};
 use super::load::{InFlight, Load, Stop};
 use crate::world::Transport;
@@ -82,16 +83,13 @@ fn bound(address: SocketAddr, shared: bool) -> io::Result<Socket> {
 ///
 /// # Errors
 /// When the runtime does not take the listener; never for an accept that failed.
-pub async fn serve<R>(
+pub async fn serve<R: Respond>(
     listener: std::net::TcpListener,
     respond: Rc<R>,
     load: Rc<Load>,
     connections: Arc<Connections>,
     mut stop: Stop,
-) -> io::Result<()>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut open = JoinSet::new();
     let mut in_a_row = 0;
@@ -142,20 +140,19 @@ struct Asked<R> {
     client: SocketAddr,
 }
 
-async fn answer<R>(respond: Rc<R>, client: SocketAddr, request: Vec<u8>, counted: InFlight) -> Option<Vec<u8>>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
-    let answer = respond(&request, client, Transport::Tcp).await;
+async fn answer<R: Respond>(
+    respond: Rc<R>,
+    client: SocketAddr,
+    request: Vec<u8>,
+    counted: InFlight,
+) -> Option<Vec<u8>> {
+    let answer = respond.respond(&request, client, Transport::Tcp).await;
     drop(counted);
     answer
 }
 
 /// One connection from its first octet to its last.
-async fn converse<R>(mut stream: TcpStream, asked: Asked<R>, ticket: Ticket, mut stop: Stop)
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
+async fn converse<R: Respond>(mut stream: TcpStream, asked: Asked<R>, ticket: Ticket, mut stop: Stop) {
     // Without it a second answer waits for the first one's acknowledgement; it can only fail on a
     // connection that is already gone.
     let _ = stream.set_nodelay(true);

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::connections::Connections;
 use super::load::{Load, MAX_TCP_IN_FLIGHT, MAX_UDP_IN_FLIGHT, Stop};
 use super::udp::Sharing;
-use super::{tcp, udp};
+use super::{Respond, tcp, udp};
 use crate::world::Transport;
 
 /// How often another port is tried when the one the system chose for UDP is taken for TCP.
@@ -111,15 +111,12 @@ fn bind_alone(address: SocketAddr) -> Result<(std::net::UdpSocket, SocketAddr), 
 ///
 /// # Errors
 /// When the runtime does not take a socket.
-pub async fn serve<R>(
+pub async fn serve<R: Respond>(
     listeners: Listeners,
     respond: R,
     connections: Arc<Connections>,
     stop: Stop,
-) -> io::Result<()>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
+) -> io::Result<()> {
     let respond = Rc::new(respond);
     let (by_udp, by_tcp) = (Load::new(MAX_UDP_IN_FLIGHT), Load::new(MAX_TCP_IN_FLIGHT));
     let mut doors = JoinSet::new();

@@ -21,6 +21,8 @@ pub struct MessageWriter {
     reserved: usize,
     counts: [u16; 4],
     targets: Targets,
+    /// Where the TTL of each record is.
+    ttls: Vec<u16>,
 }
 
 impl MessageWriter {
@@ -36,7 +38,13 @@ impl MessageWriter {
             reserved: 0,
             counts: [0; 4],
             targets: Targets::new(),
+            ttls: Vec::new(),
         }
+    }
+
+    /// Offsets of the TTLs of all records so far, in order.
+    pub fn ttls(&self) -> &[u16] {
+        &self.ttls
     }
 
     /// Keeps octets back for what [`MessageWriter::opt`] will write.
@@ -70,12 +78,13 @@ impl MessageWriter {
         ttl: u32,
         rdata: &Rdatas,
     ) -> Result<(), Full> {
-        let mark = self.buf.len();
+        let (mark, ttls) = (self.buf.len(), self.ttls.len());
         let mut count = 0;
         for item in rdata.iter() {
             self.name(owner, true);
             self.buf.extend_from_slice(&rtype.0.to_be_bytes());
             self.buf.extend_from_slice(&class.0.to_be_bytes());
+            self.ttls.push(self.buf.len() as u16); // one past 65,535 does not stay
             self.buf.extend_from_slice(&ttl.to_be_bytes());
             self.rdata(rtype, item);
             count += 1;
@@ -83,7 +92,7 @@ impl MessageWriter {
                 break;
             }
         }
-        self.keep_or_cut(mark, section as usize + 1, count)
+        self.keep_or_cut(mark, section as usize + 1, count).inspect_err(|Full| self.ttls.truncate(ttls))
     }
 
     fn keep_or_cut(&mut self, mark: usize, section: usize, count: u16) -> Result<(), Full> {
