@@ -13,8 +13,10 @@ use clap::ValueEnum as _;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
+use super::anchors::StateFile;
 use super::{BAD_USAGE, TraceArgs, TraceFormat, complain, serve, tell};
 use crate::config::Config;
+use crate::dnssec::rollover::TrustPoint;
 use crate::render::Report;
 use crate::render::text::{self, Colour};
 use crate::request::Request;
@@ -83,11 +85,12 @@ fn trace(args: &TraceArgs) -> Result<Report, Refused> {
     } else {
         Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os()))
     };
+    let points = StateFile::of(&config).read()?;
     let network: Arc<dyn Network> =
         if io::stderr().is_terminal() { Arc::new(Watched(network)) } else { network };
     let report = runtime.block_on(async {
         let world = World { network, clock: Clock::system(), rng: Rng::os() };
-        resolve(Arc::new(config), world, question).await
+        resolve(Arc::new(config), world, question, points).await
     });
     if io::stderr().is_terminal() {
         _ = write!(io::stderr(), "{ERASE_LINE}");
@@ -95,10 +98,16 @@ fn trace(args: &TraceArgs) -> Result<Report, Refused> {
     Ok(report)
 }
 
-/// Resolves once, with nothing cached.
-pub async fn resolve(config: Arc<Config>, world: World, question: Question) -> Report {
+/// Resolves once, with nothing cached. `points`: what is known of the keys of zones with anchors.
+pub async fn resolve(
+    config: Arc<Config>,
+    world: World,
+    question: Question,
+    points: Vec<TrustPoint>,
+) -> Report {
     let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
-    let service = Service::new(config, world);
+    let service = Service::new(Arc::clone(&config), world);
+    service.resolver().walker().restore_anchors(&config, points);
     let answer = service.answer(&request, question).await;
     Report::new(answer, &request, Instant::now().duration_since(request.arrived))
 }

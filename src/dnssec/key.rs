@@ -55,6 +55,14 @@ impl Key {
         self.flags & REVOKED != 0
     }
 
+    /// The same key before it was revoked: another record, of another tag.
+    pub(super) fn unrevoked(&self) -> Key {
+        let flags = self.flags & !REVOKED;
+        let mut rdata = self.rdata.clone();
+        rdata.splice(..2, flags.to_be_bytes());
+        Key { flags, tag: key_tag(&rdata), rdata, ..self.clone() }
+    }
+
     /// May it verify the zone's data?
     pub(super) fn verifies(&self, policy: &Policy) -> bool {
         self.is_zone_key() && !self.is_revoked() && policy.algorithm(self.algorithm).is_some()

@@ -16,6 +16,7 @@ mod key;
 pub mod keys;
 mod nsec;
 mod nsec3;
+pub mod rollover;
 pub mod sentinel;
 #[cfg(test)]
 mod vectors;
@@ -28,8 +29,8 @@ pub use crate::security::{Reason, Security};
 pub enum Trust {
     /// These keys sign for the zone.
     Secure(std::sync::Arc<keys::ZoneKeys>),
-    /// Proven to have no chain of trust.
-    Insecure,
+    /// Proven to have no chain of trust; with the reason, when its DS records are of no use here.
+    Insecure(Option<Reason>),
     /// Proven to be no zone of its own: the zone above is responsible.
     NoCut,
     /// Its chain of trust is broken.

@@ -121,6 +121,23 @@ impl Service {
         self.settings.store(Arc::new(Settings::new(config, self.local_names)));
     }
 
+    /// Follows the keys of zones with trust anchors (RFC 5011), if that is configured, for as long as it
+    /// is polled. `keep` is given what is known of them after each look.
+    pub async fn follow_anchors(self: Arc<Self>, keep: impl Fn(&str)) {
+        loop {
+            let config = Arc::clone(&self.settings.load().config);
+            if !config.dnssec.validation || config.dnssec.trust_anchor_state.is_none() {
+                return std::future::pending().await;
+            }
+            let walker = self.resolver.walker();
+            let (looked, wait) = walker.follow_anchors(&config).await;
+            if looked {
+                keep(&walker.anchor_state());
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     /// Answers one request; `None`: it is dropped without an answer.
     pub async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
         let settings = self.settings.load_full();

@@ -45,14 +45,15 @@ def algorithm(number, name, section, settings=(), secure=True, suffix="", bits=1
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
     verdict = "validates" if secure else "is insecure"
     s = Scenario(f"alg_{number:02}{suffix}", f"A zone signed with {name} {verdict} ({section}).", world, settings)
-    s.ask("www.alpha.").answered(secure)
-    s.ask("no.alpha.").answered(secure)
+    ede = [] if secure else ["1 ~alpha."]
+    s.ask("www.alpha.").answered(secure, ede=ede)
+    s.ask("no.alpha.").answered(secure, ede=ede)
     s.ask("bad.alpha.")
     if secure:
         s.bogus(6)
     else:
         sent = replace(world.resolve("bad.alpha.", "A"))
-        s.insecure(expected=replace(sent, answer=[corrupted(held) for held in sent.answer]))
+        s.insecure(ede=ede, expected=replace(sent, answer=[corrupted(held) for held in sent.answer]))
 
 
 def algorithms():
@@ -142,8 +143,8 @@ def digests():
         if secure is False:
             s.bogus(9)
         else:
-            # An EDE that says why it is insecure may be there (RFC 8914 §4.2, §4.3).
-            s.answered(bool(secure), match="all order")
+            code = 2 if "digest" in file else 1
+            s.answered(bool(secure), ede=[] if secure else [f"{code} ~no DS of alpha. has a supported"])
 
     revoked = Key("alpha.", flags=257 | 128)
     world, _ = one_zone(keys=[revoked])
@@ -972,6 +973,73 @@ def anchors():
     s.ask(f"{words['is_other']}.beta.").insecure()
 
 
+def rollover():
+    """RFC 5011 and RFC 8145, in virtual time."""
+    following = ['cnamed-dnssec.trust-anchor-state: "kept nowhere here"']
+    old, new = Key(".", seed="old"), Key(".", seed="new")
+    past = Key(".", seed="old", flags=257 | 128)
+    signals = sorted([old.tag, new.tag])
+
+    def world(*keys):
+        # Each key signs, as in a rollover; a revoked one signs its own revocation.
+        made = World(Zone("alpha.", PLAIN), root=Zone(".", keys=list(keys), address=ROOT_ADDRESS))
+        return made
+
+    def pending():
+        """The root with its old key, and with the new one beside it."""
+        first = world(old)
+        both = world(old, new)
+        both.at(".").spoil(".", "DNSKEY", resigned(both.root, [old]))
+        return first, both
+
+    def scenario(file, title, first, settings=following):
+        s = Scenario(file, title, first, settings, anchors=[old.anchor()])
+        for tags in ([old.tag], [new.tag], signals):
+            s.know("_ta-" + "-".join(f"{tag:04x}" for tag in tags) + ".", "TYPE10")
+        return s
+
+    day = 86_400
+    first, both = pending()
+    s = scenario("rollover_new_key", "A key of the root that was there for 30 days is trusted, alone (RFC 5011 §2.4.1, §4).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(day).ask("no.alpha.").secure()
+    s.wait(31 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").secure()
+    first, both = pending()
+    s = scenario("rollover_too_soon", "A key of the root is not trusted before its hold-down time has passed (RFC 5011 §2.4.1).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(29 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_interrupted", "The hold-down time of a key that was gone begins anew (RFC 5011 §2.2).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(20 * day).change(first).wait(day).change(both).wait(20 * day)
+    s.change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_not_followed", "Without a state the configured anchors stay the only ones (RFC 5011 §2.4.1).", first, [])
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(32 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_revoked", "A key that has signed its own revocation is never trusted again (RFC 5011 §2.1, §4.2).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(32 * day).change(world(past, new)).wait(day)
+    s.ask("www.alpha.").secure()
+    s.change(world(old)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    s = scenario("rollover_nothing_left", "A zone whose trust anchors are all revoked is as one without any (RFC 5011 §5).", world(old))
+    s.ask("www.alpha.").secure()
+    s.change(world(past)).wait(day)
+    s.ask("www.alpha.").insecure()
+
+    s = scenario("key_tag_query", "Whoever fetches the keys of a zone with trust anchors tells it by which it is trusted (RFC 8145 §5.1, §5.2).", world(old))
+    s.ask("www.alpha.").secure().sent(1, f"_ta-{old.tag:04x}.", "TYPE10", ROOT_ADDRESS)
+    s.ask("bad.alpha.").secure().sent(0, f"_ta-{old.tag:04x}.", "TYPE10")
+    s = scenario("key_tag_query_not_for_pinned", "Anchors that the operator has pinned are not told to their zone (RFC 8145 §5.2).", world(old), [])
+    s.ask("www.alpha.").secure().sent(0, f"_ta-{old.tag:04x}.", "TYPE10")
+
+
 def forwarders():
     made = World(Zone("alpha.", PLAIN), Zone("sub.alpha.", PLAIN), Zone("null.alpha.", PLAIN, keys=[]))
 
@@ -1131,6 +1199,7 @@ def main():
     dnames()
     clients()
     anchors()
+    rollover()
     forwarders()
     aggressive()
     write_all()
