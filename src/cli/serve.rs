@@ -77,15 +77,7 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         .map_err(|e| format!("cannot start the runtime: {e}"))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-        let network: Arc<dyn Network> = match &lab {
-            Some(lab) => Arc::clone(lab) as Arc<dyn Network>,
-            None => {
-                let sources = config.resolver.source_addresses.clone();
-                Arc::new(Sockets::with_limit(sources, Rng::os(), share.upstream))
-            }
-        };
-        let world = World { network, clock: Clock::system(), rng: Rng::os() };
-        let service = Service::new(Arc::new(config.clone()), world);
+        let service = service(&config, lab.as_ref(), share.upstream);
         let state = StateFile::of(&config);
         service.resolver().walker().restore_anchors(&config, state.read()?);
         let resolver = service.resolver();
@@ -122,6 +114,19 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         std::mem::forget(Arc::clone(service.resolver().cache()));
         ended
     })
+}
+
+/// Everything that is not a socket for clients.
+fn service(config: &Config, lab: Option<&Arc<lab::World>>, upstream: usize) -> Arc<Service> {
+    let network: Arc<dyn Network> = match lab {
+        Some(lab) => Arc::clone(lab) as Arc<dyn Network>,
+        None => {
+            let sources = config.resolver.source_addresses.clone();
+            Arc::new(Sockets::with_limit(sources, Rng::os(), upstream))
+        }
+    };
+    let world = World { network, clock: Clock::system(), rng: Rng::os() };
+    Service::new(Arc::new(config.clone()), world)
 }
 
 /// What serving was started with, and what a reload starts from.

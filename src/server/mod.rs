@@ -275,6 +275,11 @@ impl Service {
         // One spelling inside: what is cached and explained does not depend on who asked first.
         let asked = Question { name: question.name.to_lowercase(), ..question.clone() };
         let answer = self.resolver.answer(request, &asked).await;
+        let budget = &request.budget;
+        tracing::debug!(
+            question = %asked, rcode = ?answer.rcode, secure = answer.secure, messages = budget.messages_sent(),
+            checks = budget.signatures_checked(), "answered"
+        );
         Answer { question, ..answer }
     }
 }
