@@ -394,6 +394,55 @@ def broken_denials(how, nsec3, sections):
     s.ask("www.wild.alpha.").bogus(12)
 
 
+def edges():
+    """The apex, letter case, the SOA beside a denial, keys without the SEP bit."""
+    for how, nsec3, section in (("nsec", None, "RFC 4035 §5.3.4"), ("nsec3", Nsec3(1, "ab"), "RFC 5155 §8.8")):
+        text = "* A 192.0.2.101\nwww A 192.0.2.102\na.b A 192.0.2.103\n"
+        world, zone = one_zone(text, nsec3=nsec3)
+        s = Scenario(f"{how}_wildcard_at_the_apex", f"A wildcard right below the apex answers, and only for names that nothing is closer to, by {how.upper()} ({section}; RFC 4592 §2.2.1).", world)
+        s.ask("x.alpha.").secure()
+        s.ask("x.y.alpha.").secure()
+        s.ask("x.alpha.", "MX").secure()
+        s.ask("b.alpha.").secure()
+        s.ask("c.b.alpha.").secure()
+        s.ask("alpha.").secure()
+        s.ask("www.alpha.").secure()
+        world, zone = one_zone(text, nsec3=nsec3)
+        # What the wildcard says for x.alpha. proves nothing below a name that exists.
+        stolen = [replace(held, owner="d.b.alpha.") for held in zone.respond("x.alpha.", "A").answer]
+        world.at("alpha.").tweak("d.b.alpha.", "A", lambda _, z=zone, a=stolen: Response(answer=a, authority=z.covering("d.b.alpha.")))
+        s = Scenario(f"{how}_wildcard_wrong_next_closer", f"A wildcard's answer whose {how.upper()} is not of the next closer name is bogus ({section}).", world)
+        s.ask("d.b.alpha.").bogus(12)
+        for file, fault, code in (("bogus", corrupted, 6), ("unsigned", unsigned, 10)):
+            world, zone = one_zone(text.replace("* A", "*.w A"), nsec3=nsec3)
+            world.at("alpha.").spoil("alpha.", "SOA", fault)
+            s = Scenario(f"{how}_soa_{file}", f"A denial by {how.upper()} whose SOA is {file} is bogus ({section.replace('3.4', '4').replace('8.8', '8.4')}, RFC 4035 §5.3).", world)
+            s.ask("no.alpha.").bogus(code)
+            s.ask("www.alpha.", "MX").bogus(code)
+            s.ask("x.w.alpha.").secure()
+        world, zone = one_zone(nsec3=nsec3)
+        s = Scenario(f"{how}_apex", f"What the apex has, and has not, in a zone with {how.upper()} (RFC 4035 §2, §5.4; RFC 5155 §7.1).", world)
+        for rtype in ("NS", "SOA", "DNSKEY", "MX", "A", "DS"):
+            s.ask("alpha.", rtype).secure()
+        s.ask("alpha.", "NSEC").secure() if nsec3 is None else s.ask("alpha.", "NSEC3PARAM").secure()
+
+    world, zone = one_zone(nsec3=Nsec3(1, "ab"))
+    shout = lambda response: replace(response, authority=[
+        replace(held, owner=held.owner.upper() if held.rtype == "NSEC3" else held.owner) for held in response.authority
+    ])  # fmt: skip
+    for name, rtype in (("no.alpha.", "A"), ("www.alpha.", "MX")):
+        world.at("alpha.").tweak(name, rtype, shout)
+    s = Scenario("nsec3_upper_case", "A hash in an owner name may be in upper case (RFC 5155 §3, RFC 4343 §3).", world)
+    s.ask("no.alpha.").secure()
+    s.ask("www.alpha.", "MX").secure()
+
+    key = Key("alpha.", flags=256)
+    world, zone = one_zone(keys=[key], ds=[key.ds()])
+    s = Scenario("keys_without_sep", "The SEP bit says nothing to a validator: a DS may point at any zone key (RFC 4034 §2.1.1, RFC 6840 §6.2).", world)
+    s.ask("www.alpha.").secure()
+    s.ask("no.alpha.").secure()
+
+
 def odd_denials():
     # Minimal covering, and denial by a record at the name itself.
     world, zone = one_zone()
@@ -806,10 +855,10 @@ def dnames():
 def clients():
     text = "www A 192.0.2.101\nwww TXT \"text\"\n*.w A 192.0.2.102\nc CNAME www.alpha.\n"
     world, _ = one_zone(text)
-    s = Scenario("ad_only_when_asked", "AD is set only for clients that asked by DO or AD (RFC 6840 §5.7, §5.8).", world)
+    s = Scenario("ad_only_when_asked", "AD is set only for clients that asked by DO or AD, and DO comes back (RFC 6840 §5.6, §5.7, §5.8).", world)
     for flags in ("", "AD", "DO", "DO AD", "DO CD", "AD CD"):
         for name, rtype in (("c.alpha.", "A"), ("no.alpha.", "A"), ("www.alpha.", "MX"), ("x.w.alpha.", "A")):
-            s.ask(name, rtype, flags).secure()
+            s.ask(name, rtype, flags).secure(match="all order ede DO" if "DO" in flags else "all order ede")
     world, _ = one_zone(text)
     s = Scenario("do_asks_for_denials", "Signatures and denials that were asked for by type are given without DO (RFC 4035 §3.2.1).", world)
     s.ask("www.alpha.", "NSEC", "").secure()
@@ -1191,6 +1240,7 @@ def main():
         "nxdomain": "RFC 5155 §8.4", "nodata": "RFC 5155 §8.5", "wildcard": "RFC 5155 §8.8",
         "wildcard_nodata": "RFC 5155 §8.7", "ent": "RFC 5155 §8.5", "insecure": "RFC 5155 §8.6, §8.9",
     })  # fmt: skip
+    edges()
     odd_denials()
     opt_out()
     signatures()
