@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::{BAD_USAGE, complain, tell};
 use crate::config::Config;
+use crate::dnssec::rollover::TrustPoint;
 use crate::render::Report;
 use crate::request::Request;
 use crate::resolver::Rcode;
@@ -70,16 +71,22 @@ fn trace(args: &TraceArgs) -> Result<(Report, String), Refused> {
     let runtime =
         Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot start: {e}"))?;
     let (world, config) = (setup.world(), Arc::new(setup.config));
-    let report = runtime.block_on(resolve(config, world, question));
+    let report = runtime.block_on(resolve(config, world, question, setup.points));
     progress::erase();
     let shown = show::report(&report, args.format)?;
     Ok((report, shown))
 }
 
-/// Resolves once, with nothing cached.
-pub async fn resolve(config: Arc<Config>, world: World, question: Question) -> Report {
+/// Resolves once, with nothing cached. `points`: what is known of the keys of zones with anchors.
+pub async fn resolve(
+    config: Arc<Config>,
+    world: World,
+    question: Question,
+    points: Vec<TrustPoint>,
+) -> Report {
     let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
-    let service = Service::new(config, world);
+    let service = Service::new(Arc::clone(&config), world);
+    service.resolver().walker().restore_anchors(&config, points);
     let answer = service.answer(&request, question).await;
     Report::new(answer, &request, Instant::now().duration_since(request.arrived))
 }

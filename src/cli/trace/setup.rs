@@ -7,8 +7,10 @@ use std::sync::Arc;
 use super::Refused;
 use super::args::TraceArgs;
 use super::progress::watched;
+use crate::cli::anchors::StateFile;
 use crate::cli::{configuration, serve};
 use crate::config::Config;
+use crate::dnssec::rollover::TrustPoint;
 use crate::rrset::{Question, RrType};
 use crate::upstream::Sockets;
 use crate::wire::Name;
@@ -18,6 +20,8 @@ use crate::world::{Clock, Network, Rng, World};
 pub struct Setup {
     /// The settings, with what the options changed.
     pub config: Config,
+    /// What is known of the keys of zones with anchors (RFC 5011).
+    pub points: Vec<TrustPoint>,
     /// Real or embedded.
     pub network: Arc<dyn Network>,
 }
@@ -35,7 +39,8 @@ impl Setup {
         } else {
             Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os()))
         };
-        Ok(Setup { config, network: watched(network) })
+        let points = StateFile::of(&config).read()?;
+        Ok(Setup { config, points, network: watched(network) })
     }
 
     /// Network, clock and randomness.
