@@ -43,12 +43,12 @@ pub enum TraceFormat {
     Text,
     /// For programs: see docs/trace.schema.json
     Json,
-    /// A sequence diagram (not implemented yet)
+    /// A flowchart for Mermaid
     Mermaid,
-    /// For Graphviz (not implemented yet)
+    /// A graph for Graphviz
     Dot,
-    /// A picture (not implemented yet)
+    /// A picture
     Svg,
-    /// A page (not implemented yet)
+    /// A page of its own: the picture, and every step
     Html,
 }

@@ -72,7 +72,7 @@ fn trace(args: &TraceArgs) -> Result<(Report, String), Refused> {
     let (world, config) = (setup.world(), Arc::new(setup.config));
     let report = runtime.block_on(resolve(config, world, question));
     progress::erase();
-    let shown = show::report(&report, args.format)?;
+    let shown = show::report(&report, args.format);
     Ok((report, shown))
 }
 

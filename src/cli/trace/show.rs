@@ -5,21 +5,21 @@
 
 use std::io::{self, IsTerminal};
 
-use clap::ValueEnum as _;
-
 use super::args::TraceFormat;
+use crate::render::graph::Graph;
 use crate::render::text::{self, Colour};
-use crate::render::{Report, json};
+use crate::render::{Report, dot, html, json, mermaid, svg};
 
 /// The report in this format.
-pub fn report(report: &Report, format: TraceFormat) -> Result<String, String> {
+pub fn report(report: &Report, format: TraceFormat) -> String {
+    let graph = || [(None, Graph::of(report))];
     match format {
-        TraceFormat::Text => Ok(text::render(report, colour())),
-        TraceFormat::Json => Ok(json::render(report)),
-        other => {
-            let name = other.to_possible_value().map(|value| value.get_name().to_owned());
-            Err(format!("--format {}: not implemented yet", name.unwrap_or_default()))
-        }
+        TraceFormat::Text => text::render(report, colour()),
+        TraceFormat::Json => json::render(report),
+        TraceFormat::Mermaid => mermaid::render(&graph()),
+        TraceFormat::Dot => dot::render(&graph()),
+        TraceFormat::Svg => svg::render(&graph()),
+        TraceFormat::Html => html::render(report),
     }
 }
 
