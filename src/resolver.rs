@@ -33,7 +33,7 @@ pub const STALE_AFTER: Duration = Duration::from_millis(1_800);
 pub const STALE_GRACE: Duration = Duration::from_millis(200);
 /// Refreshes ahead of expiry that may run at the same time.
 pub const MAX_PREFETCHES: usize = 256;
-/// A hop is fetched anew when less than one in so many of its seconds is left (as Unbound does).
+/// A hop is fetched anew when no more than one in so many of its seconds is left (as Unbound does).
 const PREFETCH_PART: u32 = 10;
 /// Redirections of SVCB AliasMode that are followed for the additional section (R46).
 pub const MAX_SVCB_ALIAS: usize = 4;
@@ -449,7 +449,18 @@ fn any_stand_in(owner: &Name) -> Held {
 
 fn is_nearly_over(hop: &Hop) -> bool {
     matches!(hop, Hop::Data(_) | Hop::Alias(_))
-        && hop.sets().iter().any(|held| held.left > 0 && held.left < held.life / PREFETCH_PART)
+        && hop.sets().iter().any(|held| held.left > 0 && held.left <= last_part(held))
+}
+
+fn last_part(held: &Held) -> u32 {
+    held.life / PREFETCH_PART
+}
+
+/// From when on what is held in the cache is fetched anew ahead of its time; `None`: never, it lives
+/// too short for that.
+pub fn refresh_at(held: &Held) -> Option<Instant> {
+    let seconds = Some(last_part(held)).filter(|seconds| *seconds > 0)?;
+    held.expires?.checked_sub(Duration::from_secs(u64::from(seconds)))
 }
 
 fn shortest_ttl(hops: &[Alias], last: &Alias) -> u32 {

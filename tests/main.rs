@@ -10,6 +10,7 @@ mod lab;
 mod layers;
 mod persist;
 mod properties;
+mod ready;
 mod scenario;
 mod show;
 mod sockets;

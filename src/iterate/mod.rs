@@ -10,6 +10,7 @@
 mod ask;
 pub mod flights;
 pub mod minimise;
+mod prove;
 pub mod select;
 mod validate;
 
@@ -26,8 +27,8 @@ use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::rrsets::{Alias, Denial, Freshness, Held, Hop, Judged};
 use crate::chain;
 use crate::config::{Config, RouteKind};
-use crate::dnssec::Security;
 use crate::dnssec::anchors::TrustAnchors;
+use crate::dnssec::{Reason, Security};
 use crate::failure::{Failure, Limit, Tally};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
@@ -284,7 +285,8 @@ impl Walker {
                 Ok(Walked::Glue(addresses)) => return Ok(Found::Glue(addresses)),
                 Ok(Walked::Reply { reply, zone, server }) => {
                     let hop = self.take(request, question, reply, &zone, scope, usage).await;
-                    if !matches!(hop.security(), Security::Bogus(_)) {
+                    // Where the work is used up another server's answer could not be judged either.
+                    if !matches!(hop.security(), Security::Bogus(reason) if reason != Reason::TooMuchWork) {
                         return Ok(Found::Hop(hop));
                     }
                     bogus = Some(hop);
