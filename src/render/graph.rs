@@ -3,6 +3,7 @@
 //! Knows: what is a node, what leads where, in which state an edge is, what a node says. Does not know:
 //! coordinates and markup (`svg`, `html`, `mermaid`, `dot`). Shown by: `tests/show.rs`.
 
+use super::beside::{Beside, Column};
 use super::{HopSeen, Report, words};
 use crate::failure::Failure;
 use crate::master::rdata_to_text;
@@ -131,6 +132,12 @@ impl Graph {
         }
         graph.close(report);
         graph
+    }
+
+    /// A picture of each, under its label.
+    pub fn of_columns(beside: &Beside) -> Vec<(Option<String>, Graph)> {
+        let one = |column: &Column| (Some(column.label.clone()), Graph::of(&column.report));
+        beside.columns.iter().map(one).collect()
     }
 
     fn add(&mut self, report: &Report, hop: &HopSeen) {

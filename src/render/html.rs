@@ -5,6 +5,7 @@
 //! `tests/show.rs`.
 
 use super::Report;
+use super::beside::Beside;
 use super::graph::Graph;
 use super::markup::escape;
 use super::outline::{self, Line, Node, Tone};
@@ -44,6 +45,23 @@ pub fn render(report: &Report) -> String {
     page.verdict(&graph);
     page.pictures(&[(None, graph)], true);
     page.details(report);
+    page.finish()
+}
+
+/// Several, side by side.
+pub fn render_beside(beside: &Beside) -> String {
+    let question = beside.columns.first().map(|column| &column.report.answer.question);
+    let name = question.map(|question| question.name.to_string()).unwrap_or_default();
+    let mut page = Page::new(&name);
+    page.element("h1", "", &name);
+    let class = if beside.diverges.is_some() { "verdict stale" } else { "verdict plain" };
+    page.element("p", class, &beside.divergence());
+    page.pictures(&Graph::of_columns(beside), false);
+    for column in &beside.columns {
+        page.element("h2", "", &column.label);
+        page.verdict(&Graph::of(&column.report));
+        page.details(&column.report);
+    }
     page.finish()
 }
 

@@ -10,7 +10,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 use crate::lab::documented_outcomes;
 use crate::trace_text::{hops_of, trace_with};
 
-fn parse(text: &str) -> Document<'_> {
+pub fn parse(text: &str) -> Document<'_> {
     let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
@@ -20,7 +20,7 @@ fn has_class(node: &Node<'_, '_>, class: &str) -> bool {
 }
 
 /// The name of each node, which is the first line of its card's title.
-fn drawn_names(document: &Document<'_>) -> Vec<String> {
+pub fn drawn_names(document: &Document<'_>) -> Vec<String> {
     let cards = document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "g")));
     let title = |card: Node<'_, '_>| card.first_element_child()?.text()?.lines().next().map(str::to_owned);
     cards.map(|card| title(card).unwrap()).collect()

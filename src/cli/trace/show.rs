@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal};
 
 use super::args::TraceFormat;
+use crate::render::beside::Beside;
 use crate::render::graph::Graph;
 use crate::render::text::{self, Colour};
 use crate::render::{Report, dot, html, json, mermaid, svg};
@@ -23,8 +24,21 @@ pub fn report(report: &Report, format: TraceFormat) -> String {
     }
 }
 
+/// Several reports in this format.
+pub fn beside(beside: &Beside, format: TraceFormat) -> String {
+    let graphs = || Graph::of_columns(beside);
+    match format {
+        TraceFormat::Text => text::render_beside(beside, colour()),
+        TraceFormat::Json => json::render_beside(beside),
+        TraceFormat::Mermaid => mermaid::render(&graphs()),
+        TraceFormat::Dot => dot::render(&graphs()),
+        TraceFormat::Svg => svg::render(&graphs()),
+        TraceFormat::Html => html::render_beside(beside),
+    }
+}
+
 /// For people who look on, unless they do not want it (no-color.org) or their terminal cannot.
-fn colour() -> Colour {
+pub fn colour() -> Colour {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     if io::stdout().is_terminal() && !refused && !dumb { Colour::Ansi } else { Colour::Never }
