@@ -173,6 +173,9 @@ impl Resolver {
     /// What may be served although it is past its time: where proofs are wanted never what nobody has
     /// proven, nor what was proven by a signature whose time is over as well (RFC 4035 §5.3.1).
     fn stale(&self, request: &Request, asked: &Question, now: Instant) -> Option<Hop> {
+        if !self.cache.rrsets.serves_stale() {
+            return None;
+        }
         let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Stale, now)?;
         (!request.validate || (is_settled(&hop) && !self.has_ended(&hop))).then_some(hop)
     }

@@ -135,7 +135,7 @@ enum Walked {
 impl Walker {
     /// One for all workers.
     pub fn new(config: &Config, world: World, cache: Arc<Cache>) -> Arc<Walker> {
-        let upstream = Upstream::new(world.clone(), Arc::clone(&cache));
+        let upstream = Upstream::new(world.clone());
         Arc::new(Walker {
             world,
             cache,
@@ -199,13 +199,10 @@ impl Walker {
         Box::pin(async move {
             let Question { name, rtype, .. } = question;
             loop {
-                if let Some(hop) = self.cached(request, question, scope, usage) {
-                    return Ok(Found::Hop(hop));
-                }
                 let key = Key { name: name.clone(), rtype: *rtype, usage };
                 match self.flights.join(key, request.id) {
                     Role::Lead(lead) => {
-                        // It may have been stored between looking and leading.
+                        // Looked for only now: it may have been stored since the asker has looked.
                         let outcome = match self.cached(request, question, scope, usage) {
                             Some(hop) => Ok(Found::Hop(hop)),
                             None => self.learn(request, question, scope, usage).await,
@@ -213,7 +210,12 @@ impl Walker {
                         lead.finish(&outcome);
                         return outcome;
                     }
-                    Role::Alone => return self.learn(request, question, scope, usage).await,
+                    Role::Alone => {
+                        return match self.cached(request, question, scope, usage) {
+                            Some(hop) => Ok(Found::Hop(hop)),
+                            None => self.learn(request, question, scope, usage).await,
+                        };
+                    }
                     Role::Follow(follow) => {
                         request.trace.note(scope.id, || Event::Joined { question: question.clone() });
                         match timeout_at(request.budget.deadline(), follow.outcome()).await {
