@@ -146,11 +146,16 @@ fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>
         config.server.listen.clone_from(&args.listen);
     }
     if let Some(lab) = lab {
-        config.resolver.hints = lab.hints();
-        // The embedded world is not signed.
-        config.dnssec.validation = false;
+        enter_lab(&mut config, lab);
     }
     config
+}
+
+/// The settings of a resolver inside the embedded world. That is not signed: proofs are only asked for
+/// where the configuration names anchors of its own.
+pub(super) fn enter_lab(config: &mut Config, lab: &lab::World) {
+    config.resolver.hints = lab.hints();
+    config.dnssec.validation &= config.dnssec.anchors != Config::default().dnssec.anchors;
 }
 
 /// The embedded world, or that of a folder.
