@@ -17,12 +17,12 @@ use crate::cache::Cache;
 use crate::cache::rrsets::{Alias, Freshness, Held, Hop};
 use crate::chain::Chain;
 use crate::config::Config;
-use crate::dnssec::{Security, Trust, denial, sentinel, verify};
+use crate::dnssec::{Reason, Security, Trust, denial, sentinel, verify};
 use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::{Event, Why};
+use crate::trace::{End, Event, Ttl, Why};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::World;
@@ -127,6 +127,11 @@ impl Resolver {
         self.walker.reload(config);
     }
 
+    /// Finds answers; knows what is trusted.
+    pub fn walker(&self) -> &Arc<Walker> {
+        &self.walker
+    }
+
     /// What is remembered.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
@@ -173,6 +178,9 @@ impl Resolver {
     /// What may be served although it is past its time: where proofs are wanted never what nobody has
     /// proven, nor what was proven by a signature whose time is over as well (RFC 4035 §5.3.1).
     fn stale(&self, request: &Request, asked: &Question, now: Instant) -> Option<Hop> {
+        if !self.cache.rrsets.serves_stale() {
+            return None;
+        }
         let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Stale, now)?;
         (!request.validate || (is_settled(&hop) && !self.has_ended(&hop))).then_some(hop)
     }
@@ -196,8 +204,9 @@ impl Resolver {
                 Err(failure) => return self.fail(question, failure, None),
             };
             note_stale(&mut answer, request, &owner, question.rtype, &hop);
-            self.note_iterations(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
+            self.note_insecure(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
             answer.secure &= hop.security() == Security::Secure;
+            note_end(request, &owner, question.rtype, &hop);
             match hop {
                 Hop::Alias(alias) => {
                     let followed = chain.follow(&alias.redirection());
@@ -237,14 +246,21 @@ impl Resolver {
         answer
     }
 
-    /// EDE 27 where nothing but the number of its iterations keeps a denial by a zone with proven keys
-    /// from being secure (RFC 9276 §3.2).
-    fn note_iterations(&self, answer: &mut Answer, request: &Request, asked: &Question, hop: &Hop) {
+    /// Why an insecure hop is not secure, where something is signed: EDE 1 or 2 for algorithms and digests
+    /// that are not supported (RFC 8914 §4.2, §4.3), EDE 27 where nothing but the number of its
+    /// iterations keeps a denial from being secure (RFC 9276 §3.2).
+    fn note_insecure(&self, answer: &mut Answer, request: &Request, asked: &Question, hop: &Hop) {
         if !request.validate || hop.security() != Security::Insecure {
             return;
         }
+        let now = self.world.clock.now();
+        if let Some((zone, reason)) = self.cache.trust.unsupported(&asked.name, now) {
+            let what = if reason == Reason::UnsupportedDigest { "digest" } else { "algorithm" };
+            let text = format!("{} {}: no DS of {zone} has a supported {what}", asked.name, asked.rtype);
+            answer.edes.push(Ede::new(reason.ede_code(), text));
+        }
         let Some((zone, iterations)) = denial::excess(hop.proofs()) else { return };
-        if let Some(Trust::Secure(_)) = self.cache.trust.get(&zone, self.world.clock.now()) {
+        if let Some(Trust::Secure(_)) = self.cache.trust.get(&zone, now) {
             let text = format!("{} {}: {zone} has {iterations} NSEC3 iterations", asked.name, asked.rtype);
             answer.edes.push(Ede::new(Ede::UNSUPPORTED_NSEC3_ITERATIONS, text));
         }
@@ -474,9 +490,32 @@ fn note_alias(request: &Request, owner: &Name, alias: &Alias) {
             owner: owner.clone(),
             target,
             dname: redirection.dname().and_then(|d| Some((d.owner.clone(), d.target()?))),
-            ttl: alias.sets().iter().map(|h| h.left).min().unwrap_or(0),
+            ttl: shortest(&alias.sets()).unwrap_or(Ttl { left: 0, original: 0 }),
+            security: alias.sets().first().map(|held| held.security.clone()).unwrap_or_default(),
         }
     });
+}
+
+/// Where the chain ends.
+fn note_end(request: &Request, owner: &Name, rtype: RrType, hop: &Hop) {
+    let end = match hop {
+        Hop::Alias(_) => return,
+        Hop::Data(_) => End::Data,
+        Hop::NoData(_) => End::NoData,
+        Hop::NxDomain(_) => End::NxDomain,
+    };
+    request.trace.note(0, || Event::Ended {
+        question: Question::new(owner.clone(), rtype),
+        end,
+        ttl: shortest(&hop.sets()),
+        security: hop.security(),
+    });
+}
+
+/// The time of the set that goes first.
+fn shortest(sets: &[&Held]) -> Option<Ttl> {
+    let first = sets.iter().min_by_key(|held| held.left)?;
+    Some(Ttl { left: first.left, original: first.set.ttl })
 }
 
 /// EDE 3 or 19 for a stale hop, naming it (R39).

@@ -12,6 +12,7 @@ mod persist;
 mod properties;
 mod ready;
 mod scenario;
+mod show;
 mod sockets;
 mod trace;
 mod trace_text;

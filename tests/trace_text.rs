@@ -52,7 +52,7 @@ impl Network for Far {
     }
 }
 
-async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
+pub(crate) async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
     let (name, rtype) = text.split_once(' ').unwrap_or((text, "A"));
     let question = Question::new(name.parse().unwrap(), rtype.parse().unwrap());
     let lab = lab::World::embedded().unwrap().with_rng(Rng::seeded(1));
@@ -61,11 +61,11 @@ async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
     config.resolver.hints = lab.hints();
     edit(&mut config);
     let world = World { network: Arc::new(Far(lab)), clock: Clock::system(), rng: Rng::seeded(1) };
-    resolve(Arc::new(config), world, question).await
+    resolve(Arc::new(config), world, question, Vec::new()).await
 }
 
 /// IPv4 only: half the look-ups, and the trees stay short.
-async fn trace(text: &str) -> Report {
+pub(crate) async fn trace(text: &str) -> Report {
     trace_with(text, |config| config.resolver.ipv6 = false).await
 }
 
@@ -125,7 +125,7 @@ fn the_documentation_shows_what_is_drawn() {
 }
 
 /// The hops of an answer, as a report has them.
-fn hops_of(report: &Report) -> Vec<AliasSeen> {
+pub(crate) fn hops_of(report: &Report) -> Vec<AliasSeen> {
     use cnamed::cache::rrsets::Alias;
     let seen = report.answer.hops.iter().map(|alias| {
         let redirection = alias.redirection();
@@ -280,7 +280,7 @@ async fn what_the_network_lacks_is_told_from_what_the_name_lacks() {
         let world =
             World { network: Arc::new(Down(unreachable)), clock: Clock::system(), rng: Rng::seeded(1) };
         let question = Question::new("www.example.com.".parse().unwrap(), cnamed::rrset::RrType::A);
-        let report = resolve(Arc::new(Config::default()), world, question).await;
+        let report = resolve(Arc::new(Config::default()), world, question, Vec::new()).await;
         assert_eq!(report.answer.rcode, Rcode::ServFail);
         assert!(report.has_no_network(), "{}", render(&report, Colour::Never));
     }

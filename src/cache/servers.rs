@@ -206,26 +206,36 @@ impl Server {
     }
 }
 
+/// What is known of one server, shared by all who deal with it.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Arc<Mutex<Server>>);
+
+impl Known {
+    /// Looks at it, or changes it.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Server) -> T) -> T {
+        look(&mut lock(&self.0))
+    }
+}
+
 /// Servers by address and port.
-pub struct Servers(moka::sync::Cache<SocketAddr, Arc<Mutex<Server>>>);
+pub struct Servers(moka::sync::Cache<SocketAddr, Known>);
 
 impl Servers {
     /// At most so many octets.
     pub fn new(octets: u64) -> Servers {
         // The state grows by a cookie and some lame zones; count that from the start.
-        Servers(super::lru(octets, |_: &SocketAddr, _: &Arc<Mutex<Server>>| {
+        Servers(super::lru(octets, |_: &SocketAddr, _: &Known| {
             super::ENTRY_OVERHEAD + size_of::<Server>() as u32 + 256
         }))
     }
 
-    /// Looks at, or changes, what is known of a server.
-    pub fn with<T>(&self, server: SocketAddr, look: impl FnOnce(&mut Server) -> T) -> T {
-        let state = self.0.get(&server).unwrap_or_else(|| {
-            let fresh = Arc::new(Mutex::new(Server::default()));
-            self.0.insert(server, Arc::clone(&fresh));
+    /// What is known of a server; to be kept while it is dealt with.
+    pub fn known(&self, server: SocketAddr) -> Known {
+        self.0.get(&server).unwrap_or_else(|| {
+            let fresh = Known::default();
+            self.0.insert(server, fresh.clone());
             fresh
-        });
-        look(&mut lock(&state))
+        })
     }
 
     /// Forgets everything.

@@ -19,7 +19,7 @@ use crate::dnssec::keys::ZoneKeys;
 use crate::dnssec::{Reason, Security, Trust, verify};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::Event;
+use crate::trace::{self, Event};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::BoxFuture;
@@ -49,6 +49,9 @@ impl Walker {
                 Hop::NoData(denial) => self.judge_denial(case, question, denial, false).await,
                 Hop::NxDomain(denial) => self.judge_denial(case, question, denial, true).await,
             };
+            if anchors.is_negative(&question.name) {
+                request.trace.note(scope.id, || Event::Policy { policy: trace::Policy::NegativeTrustAnchor });
+            }
             request.trace.note(scope.id, || Event::Judged {
                 question: question.clone(),
                 security: judged.security.clone(),
@@ -77,7 +80,7 @@ impl Walker {
             }
             let judged = match self.trust(case, &signer, None).await {
                 Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
-                Trust::Insecure => return Judged::INSECURE,
+                Trust::Insecure(_) => return Judged::INSECURE,
                 Trust::NoCut => {
                     unfit = Some(Reason::SignatureUnfit);
                     continue;
@@ -107,7 +110,7 @@ impl Walker {
                 Judged::secure(verify::longest_life(set, &keys, self.world.clock.wall()))
             }
             Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
-            Trust::Insecure => Judged::INSECURE,
+            Trust::Insecure(_) => Judged::INSECURE,
             Trust::NoCut => return None,
             Trust::Bogus(reason) => Judged::bogus(reason),
         })
@@ -188,7 +191,7 @@ impl Walker {
         };
         let keys = match self.trust(case, &signer, None).await {
             Trust::Secure(keys) => keys,
-            Trust::Insecure => return Judged::INSECURE,
+            Trust::Insecure(_) => return Judged::INSECURE,
             Trust::NoCut => return self.judge_unsigned(case, name, *rtype, Reason::SignatureUnfit).await,
             Trust::Bogus(reason) => return Judged::bogus(reason),
         };
@@ -258,7 +261,7 @@ impl Walker {
     ) -> Judged {
         let parent = if rtype == RrType::DS { owner.parent() } else { None };
         match self.trust_over(case, parent.as_ref().unwrap_or(owner)).await {
-            Trust::Insecure => Judged::INSECURE,
+            Trust::Insecure(_) => Judged::INSECURE,
             Trust::Bogus(reason) => Judged::bogus(reason),
             Trust::Secure(_) | Trust::NoCut => Judged::bogus(missing),
         }

@@ -32,6 +32,8 @@ use crate::request::Request;
 use crate::resolver::{Answer, Rcode, Resolver};
 use crate::respond::{self, Asker, AskerEdns};
 use crate::rrset::{Class, Question, RrType};
+use crate::security::Security;
+use crate::trace::{End, Event, Policy, Ttl, Why};
 use crate::wire::{Header, Message, Name, ReadError};
 use crate::world::{Transport, World};
 use cookies::{CookieAnswer, Cookies};
@@ -154,6 +156,23 @@ impl Service {
     /// Seconds modulo 2^32: RFC 9018 §4.3 compares them by serial arithmetic.
     fn cookie_time(&self) -> u32 {
         self.resolver.world().clock.wall() as u32
+    }
+
+    /// Follows the keys of zones with trust anchors (RFC 5011), if that is configured, for as long as it
+    /// is polled. `keep` is given what is known of them after each look.
+    pub async fn follow_anchors(self: Arc<Self>, keep: impl Fn(&str)) {
+        loop {
+            let config = Arc::clone(&self.settings.load().config);
+            if !config.dnssec.validation || config.dnssec.trust_anchor_state.is_none() {
+                return std::future::pending().await;
+            }
+            let walker = self.resolver.walker();
+            let (looked, wait) = walker.follow_anchors(&config).await;
+            if looked {
+                keep(&walker.anchor_state());
+            }
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// Answers one request; `None`: it is dropped without an answer.
@@ -305,7 +324,11 @@ impl Service {
     /// can look at its trace afterwards: `cnamed trace`.
     pub async fn answer(&self, request: &Arc<Request>, question: Question) -> Answer {
         match self.settings.load_full().local.answer(&question) {
-            Some(local) => local_answer(&question, local),
+            Some(local) => {
+                let answer = local_answer(&question, local);
+                note_local(request, &answer);
+                answer
+            }
             None => self.recurse(request, question).await,
         }
     }
@@ -314,6 +337,11 @@ impl Service {
         // One spelling inside: what is cached and explained does not depend on who asked first.
         let asked = Question { name: question.name.to_lowercase(), ..question.clone() };
         let answer = self.resolver.answer(request, &asked).await;
+        let budget = &request.budget;
+        tracing::debug!(
+            question = %asked, rcode = ?answer.rcode, secure = answer.secure, messages = budget.messages_sent(),
+            checks = budget.signatures_checked(), "answered"
+        );
         Answer { question, ..answer }
     }
 }
@@ -329,6 +357,24 @@ fn local_answer(question: &Question, local: LocalAnswer) -> Answer {
         LocalAnswer::NoData { soa } => denial(Rcode::NoError, soa),
         LocalAnswer::NxDomain { soa } => denial(Rcode::NxDomain, soa),
     }
+}
+
+/// A chain of one hop, which nobody was asked for.
+fn note_local(request: &Request, answer: &Answer) {
+    let id = request.trace.open();
+    let question = || answer.question.clone();
+    request.trace.note(id, || Event::Wanted { question: question(), why: Why::Hop, parent: 0 });
+    request.trace.note(id, || Event::Policy { policy: Policy::LocalName });
+    request.trace.note(0, || {
+        let held = answer.terminal.first().or(answer.soa.as_ref());
+        let end = match (answer.rcode, answer.terminal.is_empty()) {
+            (Rcode::NxDomain, _) => End::NxDomain,
+            (_, true) => End::NoData,
+            (_, false) => End::Data,
+        };
+        let ttl = held.map(|held| Ttl { left: held.left, original: held.set.ttl });
+        Event::Ended { question: question(), end, ttl, security: Security::Unchecked }
+    });
 }
 
 fn plain_limit(over: Transport) -> usize {
