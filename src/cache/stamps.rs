@@ -49,7 +49,8 @@ pub struct Stamps {
 
 impl Default for Stamps {
     fn default() -> Stamps {
-        let slots = (0..SLOTS).map(|_| AtomicU32::new(0)).collect();
+        // Copied as a block: the tests make some ten thousand of these.
+        let slots = Box::new([const { AtomicU32::new(0) }; SLOTS]);
         Stamps { slots, keys: RandomState::new() }
     }
 }
