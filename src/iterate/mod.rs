@@ -34,7 +34,7 @@ use crate::dnssec::{Reason, Security};
 use crate::failure::{Failure, Limit, Tally};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::{CutFrom, Event, LintCode, Why};
+use crate::trace::{CutFrom, Event, LintCode, Policy, Why};
 use crate::trust::Rank;
 use crate::trust::scrub::{Manner, NameServer, Proof, Referral, Reply, Volunteered};
 use crate::upstream::Upstream;
@@ -139,7 +139,7 @@ enum Walked {
 impl Walker {
     /// One for all workers.
     pub fn new(config: &Config, world: World, cache: Arc<Cache>) -> Arc<Walker> {
-        let upstream = Upstream::new(world.clone(), Arc::clone(&cache));
+        let upstream = Upstream::new(world.clone());
         Arc::new(Walker {
             world,
             cache,
@@ -187,13 +187,10 @@ impl Walker {
         Box::pin(async move {
             let Question { name, rtype, .. } = question;
             loop {
-                if let Some(hop) = self.cached(request, question, scope, usage) {
-                    return Ok(Found::Hop(hop));
-                }
                 let key = Key { name: name.clone(), rtype: *rtype, usage };
                 match self.flights.join(key, request.id) {
                     Role::Lead(lead) => {
-                        // It may have been stored between looking and leading.
+                        // Looked for only now: it may have been stored since the asker has looked.
                         let outcome = match self.cached(request, question, scope, usage) {
                             Some(hop) => Ok(Found::Hop(hop)),
                             None => self.learn(request, question, scope, usage).await,
@@ -201,7 +198,12 @@ impl Walker {
                         lead.finish(&outcome);
                         return outcome;
                     }
-                    Role::Alone => return self.learn(request, question, scope, usage).await,
+                    Role::Alone => {
+                        return match self.cached(request, question, scope, usage) {
+                            Some(hop) => Ok(Found::Hop(hop)),
+                            None => self.learn(request, question, scope, usage).await,
+                        };
+                    }
                     Role::Follow(follow) => {
                         request.trace.note(scope.id, || Event::Joined { question: question.clone() });
                         match timeout_at(request.budget.deadline(), follow.outcome()).await {
@@ -326,6 +328,7 @@ impl Walker {
         if for_reach && let Some(glue) = glue_for(&cut, name) {
             return Ok(Walked::Glue(glue));
         }
+        note_route(request, name, scope.id);
         let labels = name.label_count();
         let mut shown = cut.zone.label_count();
         let mut minimise = request.config.resolver.qname_minimisation;
@@ -493,12 +496,7 @@ impl Walker {
         let now = self.world.clock.now();
         let above = if rtype == RrType::DS { name.parent() } else { None };
         let name = above.as_ref().unwrap_or(name);
-        let route = request
-            .config
-            .routes
-            .iter()
-            .filter(|route| name.is_at_or_below(&route.zone))
-            .max_by_key(|route| route.zone.label_count());
+        let route = request.config.route_over(name);
         let known = self.cache.cuts.closest(name, now);
         if let Some(route) = route {
             let below = known.filter(|cut| route.kind == RouteKind::Stub && cut.zone.is_below(&route.zone));
@@ -690,4 +688,14 @@ fn may_go_deeper(scope: &Scope) -> bool {
 
 fn server_at(address: IpAddr) -> SocketAddr {
     SocketAddr::new(address, PORT)
+}
+
+fn note_route(request: &Request, name: &Name, scope: u32) {
+    let Some(route) = request.config.route_over(name) else { return };
+    request.trace.note(scope, || Event::Policy {
+        policy: match route.kind {
+            RouteKind::Stub => Policy::Stub(route.zone.clone()),
+            RouteKind::Forward => Policy::Forward(route.zone.clone()),
+        },
+    });
 }

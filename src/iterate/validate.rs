@@ -19,7 +19,7 @@ use crate::dnssec::keys::ZoneKeys;
 use crate::dnssec::{Reason, Security, Trust, verify};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::Event;
+use crate::trace::{self, Event};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::BoxFuture;
@@ -49,6 +49,9 @@ impl Walker {
                 Hop::NoData(denial) => self.judge_denial(case, question, denial, false).await,
                 Hop::NxDomain(denial) => self.judge_denial(case, question, denial, true).await,
             };
+            if anchors.is_negative(&question.name) {
+                request.trace.note(scope.id, || Event::Policy { policy: trace::Policy::NegativeTrustAnchor });
+            }
             request.trace.note(scope.id, || Event::Judged {
                 question: question.clone(),
                 security: judged.security.clone(),
