@@ -131,7 +131,7 @@ fn exit_code(report: &Report, is_lab: bool) -> u8 {
 }
 
 /// For people who look on, unless they do not want it (no-color.org) or their terminal cannot.
-fn colour() -> Colour {
+pub(super) fn colour() -> Colour {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     if io::stdout().is_terminal() && !refused && !dumb { Colour::Ansi } else { Colour::Never }

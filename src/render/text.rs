@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::{Cost, Exchange, HopSeen, LookUp, Outcome, Report, Source, Step};
 use crate::cache::rrsets::Held;
 use crate::dnssec::Security;
@@ -55,8 +57,9 @@ pub fn render(report: &Report, colour: Colour) -> String {
     page.text
 }
 
+/// What a line is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tone {
+pub(crate) enum Tone {
     Plain,
     Strong,
     Faint,
@@ -64,18 +67,19 @@ enum Tone {
     Bad,
 }
 
+/// A line before it is folded.
 #[derive(Debug)]
-struct Line {
+pub(crate) struct Line {
     tone: Tone,
     text: String,
 }
 
 impl Line {
-    fn plain(text: impl Into<String>) -> Line {
+    pub(crate) fn plain(text: impl Into<String>) -> Line {
         Line { tone: Tone::Plain, text: text.into() }
     }
 
-    fn of(tone: Tone, text: impl Into<String>) -> Line {
+    pub(crate) fn of(tone: Tone, text: impl Into<String>) -> Line {
         Line { tone, text: text.into() }
     }
 }
@@ -93,10 +97,10 @@ impl Node {
     }
 }
 
-/// Writes nodes.
-struct Page {
-    colour: Colour,
-    text: String,
+/// Writes lines and nodes.
+pub(crate) struct Page {
+    pub(crate) colour: Colour,
+    pub(crate) text: String,
 }
 
 impl Page {
@@ -117,7 +121,7 @@ impl Page {
     }
 
     /// One line, folded at spaces; [`STUCK`] ones stay together.
-    fn folded(&mut self, first: &str, rest: &str, line: &Line) {
+    pub(crate) fn folded(&mut self, first: &str, rest: &str, line: &Line) {
         let indent: String = line.text.chars().take_while(|c| *c == ' ').collect();
         let (mut lead, mut row) = (first, indent);
         for word in line.text.split(' ').filter(|word| !word.is_empty()) {
@@ -151,9 +155,9 @@ impl Page {
     }
 }
 
-/// Every character of ours takes one column: names are ASCII.
+/// Columns; names may be in any script.
 fn width(text: &str) -> usize {
-    text.chars().count()
+    UnicodeWidthStr::width(text)
 }
 
 fn tree(report: &Report) -> Node {
@@ -450,7 +454,7 @@ fn address(server: SocketAddr) -> String {
     if server.port() == PORT { server.ip().to_string() } else { server.to_string() }
 }
 
-fn count(n: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     match n {
         0 => format!("no {one}"),
         1 => format!("1 {one}"),
