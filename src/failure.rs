@@ -37,6 +37,42 @@ impl Ede {
     pub const INVALID_DATA: u16 = 24;
     pub const UNSUPPORTED_NSEC3_ITERATIONS: u16 = 27;
 
+    /// As RFC 8914 §4 names it, and the IANA registry since.
+    pub fn name(&self) -> &'static str {
+        const NAMES: [&str; 26] = [
+            "Other",
+            "Unsupported DNSKEY Algorithm",
+            "Unsupported DS Digest Type",
+            "Stale Answer",
+            "Forged Answer",
+            "DNSSEC Indeterminate",
+            "DNSSEC Bogus",
+            "Signature Expired",
+            "Signature Not Yet Valid",
+            "DNSKEY Missing",
+            "RRSIGs Missing",
+            "No Zone Key Bit Set",
+            "NSEC Missing",
+            "Cached Error",
+            "Not Ready",
+            "Blocked",
+            "Censored",
+            "Filtered",
+            "Prohibited",
+            "Stale NXDOMAIN Answer",
+            "Not Authoritative",
+            "Not Supported",
+            "No Reachable Authority",
+            "Network Error",
+            "Invalid Data",
+            "Signature Expired before Valid",
+        ];
+        if self.code == Ede::UNSUPPORTED_NSEC3_ITERATIONS {
+            return "Unsupported NSEC3 Iterations Value";
+        }
+        NAMES.get(usize::from(self.code)).copied().unwrap_or("see the IANA registry")
+    }
+
     /// An EDE whose text is cut at a character boundary to what R22 allows.
     pub fn new(code: u16, text: impl Into<String>) -> Ede {
         let mut text = text.into();
@@ -139,9 +175,20 @@ pub enum Failure {
         owner: Name,
         /// Whose servers.
         zone: Name,
-        /// Its servers' names depend on the zone itself.
-        cyclic: bool,
+        /// How that is.
+        why: Unaddressed,
     },
+}
+
+/// How it comes that no name server of a zone has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unaddressed {
+    /// There is none, or none that may be used.
+    NoneUsable,
+    /// Its servers' names depend on the zone itself.
+    Cyclic,
+    /// Nobody told one in time.
+    Late,
 }
 
 impl Failure {
@@ -163,11 +210,13 @@ impl Failure {
                 format!("no server of {zone} answered {owner} {rtype}: {}", tally.words())
             }
             Failure::Bogus { owner, rtype, reason } => format!("{owner} {rtype} is bogus: {reason}"),
-            Failure::NoAddress { owner, zone, cyclic: true } => {
-                format!("no server of {zone} has an address (its delegation is cyclic), wanted for {owner}")
-            }
-            Failure::NoAddress { owner, zone, cyclic: false } => {
-                format!("no server of {zone} has a usable address, wanted for {owner}")
+            Failure::NoAddress { owner, zone, why } => {
+                let why = match why {
+                    Unaddressed::NoneUsable => "has a usable address",
+                    Unaddressed::Cyclic => "has an address (its delegation is cyclic)",
+                    Unaddressed::Late => "had an address in time",
+                };
+                format!("no server of {zone} {why}, wanted for {owner}")
             }
         }
     }
@@ -223,7 +272,7 @@ impl Failure {
     /// Might the same look-up do better for somebody else, or elsewhere in the same question? So it is after a limit,
     /// and where a server's address was wanted for reaching the very zone that would have told it.
     pub fn depends_on_the_asker(&self) -> bool {
-        self.is_own_limit() || matches!(self, Failure::NoAddress { cyclic: true, .. })
+        self.is_own_limit() || matches!(self, Failure::NoAddress { why: Unaddressed::Cyclic, .. })
     }
 
     /// Which limit of one question's budget it was, if any.

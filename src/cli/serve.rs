@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use ipnet::IpNet;
 use sd_notify::NotifyState;
 use tokio::runtime::{Builder, LocalOptions};
@@ -27,10 +28,11 @@ use crate::config::Config;
 use crate::lab;
 use crate::server::Service;
 use crate::server::connections::Connections;
+use crate::server::door::Door;
 use crate::server::load::Stop;
 use crate::server::worker::{self, Listeners};
 use crate::upstream::{Sockets, descriptors};
-use crate::world::{Clock, Network, Rng, Transport, World};
+use crate::world::{Clock, Network, Rng, World};
 
 /// How long workers may answer what is in flight after SIGTERM. contract.md promises the end within
 /// 2 s; the rest is for the threads to end.
@@ -271,12 +273,12 @@ impl Workers {
         let all_done = Arc::new(Barrier::new(running));
         let (tell, ended) = mpsc::unbounded_channel();
         for (number, listeners) in listeners.into_iter().enumerate() {
-            let (service, connections) = (Arc::clone(service), Arc::clone(&connections));
+            let (door, connections) = (Door::new(Arc::clone(service), running), Arc::clone(&connections));
             let (stop, all_done, tell) = (stop.clone(), Arc::clone(&all_done), tell.clone());
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
-                    let end = work(listeners, service, connections, (stop, all_done));
+                    let end = work(listeners, door, connections, (stop, all_done));
                     let _nobody_waits = tell.send(end.map_err(|e| format!("worker {number}: {e}")));
                 })
                 .map_err(|e| format!("cannot start worker {number}: {e}"))?;
@@ -310,32 +312,46 @@ impl Workers {
 /// One worker, in its own thread.
 fn work(
     listeners: Listeners,
-    service: Arc<Service>,
+    door: Door,
     connections: Arc<Connections>,
     (stop, all_done): (Stop, Arc<Barrier>),
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    let mut told = stop.clone();
-    runtime.block_on(async move {
-        let respond = async move |request: &[u8], client: SocketAddr, over: Transport| {
-            service.respond(request, client, over).await
+    let told = stop.clone();
+    runtime.block_on(
+        async move { stay(worker::serve(listeners, door, connections, stop), told, &all_done).await },
+    )
+}
+
+/// Serves until told to stop; then until all workers are done, as long as there is time. A resolution that
+/// another worker's client waits for may live here: none leaves first.
+async fn stay(
+    serving: impl Future<Output = io::Result<()>>,
+    mut told: Stop,
+    all_done: &Barrier,
+) -> io::Result<()> {
+    let mut serving = pin!(serving);
+    let mut ended = tokio::select! {
+        biased; // told to stop before it began, serving ends at once and must not leave either
+        () = told.requested() => None,
+        ended = &mut serving => Some(ended),
+    };
+    // The word may also come between those two polls.
+    let unasked = told.requested().now_or_never().is_none();
+    if let Some(ended) = ended.take_if(|_| unasked) {
+        return ended;
+    }
+    let finished = timeout(GRACE, async {
+        let ended = match ended {
+            Some(ended) => ended,
+            None => serving.await,
         };
-        let mut serving = pin!(worker::serve(listeners, respond, connections, stop));
-        tokio::select! {
-            biased; // told to stop before it began, serving ends at once and must not leave either
-            () = told.requested() => {}
-            ended = &mut serving => return ended,
-        }
-        // A resolution that another worker's client waits for may live here: none leaves first.
-        let finished = timeout(GRACE, async {
-            let ended = serving.await;
-            all_done.wait().await;
-            ended
-        });
-        finished.await.unwrap_or_else(|_late| {
-            tracing::warn!("stopped with requests unanswered");
-            Ok(())
-        })
+        all_done.wait().await;
+        ended
+    });
+    finished.await.unwrap_or_else(|_late| {
+        tracing::warn!("stopped with requests unanswered");
+        Ok(())
     })
 }
 
@@ -422,6 +438,29 @@ mod tests {
         ] {
             assert_eq!(is_private(&net.parse().unwrap()), private, "{net}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_worker_leaves_before_the_others_when_told_to_stop() {
+        let all_done = Barrier::new(2);
+        let (say, told) = Stop::new();
+        // It hears the word just after it was looked for, and ends in its first poll.
+        let serving = async {
+            say.send(true).unwrap();
+            Ok(())
+        };
+        let mut staying = pin!(stay(serving, told, &all_done));
+        assert!(timeout(GRACE / 2, &mut staying).await.is_err(), "left alone");
+        let (left, _) = tokio::join!(staying, all_done.wait());
+        left.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_ends_unasked_waits_for_nobody() {
+        let (_say, told) = Stop::new();
+        let serving = async { Err(io::Error::other("broken")) };
+        let left = timeout(GRACE / 2, stay(serving, told, &Barrier::new(2))).await;
+        assert_eq!(left.unwrap().unwrap_err().to_string(), "broken");
     }
 
     #[test]

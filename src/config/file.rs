@@ -10,10 +10,11 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::settings::{Kind, SETTINGS, Setting, TABLES, Table};
+use super::settings::{Kind, LOOPBACK_NETWORKS, SETTINGS, Setting, TABLES, Table};
 use super::{AnchorRecord, Config, Route, RouteKind, anchors, hints};
 use values::Wrong;
 pub(super) use values::{PERIODS, SIZES};
@@ -330,6 +331,11 @@ impl Reader<'_> {
             let what = "RFC 5011 is not implemented yet: remove the key";
             let place = self.place("dnssec", "trust-anchor-state");
             faults.push(("dnssec", "trust-anchor-state", place, what));
+        }
+        let local = |net: &IpNet| LOOPBACK_NETWORKS.iter().any(|own| own.contains(net));
+        if !self.config.access.trace.iter().all(local) {
+            let what = "traces cannot be asked for over the network yet: remove the key";
+            faults.push(("access", "trace", self.place("access", "trace"), what));
         }
         if self.config.cache.min_ttl > self.config.cache.max_ttl {
             let what = "expected at most cache.max-ttl";

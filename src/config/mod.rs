@@ -75,6 +75,13 @@ pub struct Resolver {
     pub timeout: Duration,
 }
 
+impl Resolver {
+    /// Does the operator name root servers, other than those of the public root?
+    pub fn has_own_root(&self) -> bool {
+        self.hints != hints::compiled()
+    }
+}
+
 /// One root server of the hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -149,6 +156,12 @@ pub struct Log {
 }
 
 impl Config {
+    /// The `[[stub]]` or `[[forward]]` zone that `name` is in; the closest counts.
+    pub fn route_over(&self, name: &Name) -> Option<&Route> {
+        let routes = self.routes.iter().filter(|route| name.is_at_or_below(&route.zone));
+        routes.max_by_key(|route| route.zone.label_count())
+    }
+
     /// Nothing set: what the table's defaults are then written into.
     fn blank() -> Config {
         Config {

@@ -97,7 +97,7 @@ impl Kind {
             Kind::Filter { default, field } => *field(config) = (*default).to_owned(),
             Kind::Sockets { default, field } => *field(config) = default.to_vec(),
             Kind::Networks { default, field } => *field(config) = default.to_vec(),
-            Kind::Hints { .. } => config.resolver.hints = hints::compiled(),
+            Kind::Hints { .. } => config.resolver.hints = hints::compiled().to_vec(),
             Kind::Anchors { .. } => config.dnssec.anchors = anchors::compiled(),
             Kind::Either { field, .. } => *field(config) = false,
             Kind::Text { .. } | Kind::Path { .. } | Kind::Addresses { .. } => {}
@@ -111,7 +111,7 @@ const LOOPBACK_SOCKETS: &[SocketAddr] = &[
     SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, DNS_PORT, 0, 0)),
 ];
 
-const LOOPBACK_NETWORKS: &[IpNet] = &[
+pub(super) const LOOPBACK_NETWORKS: &[IpNet] = &[
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
 ];
@@ -185,7 +185,8 @@ pub const SETTINGS: &[Setting] = &[
         table: "access",
         key: "trace",
         kind: Kind::Networks { default: LOOPBACK_NETWORKS, field: |c| &mut c.access.trace },
-        help: "Clients that may ask for traces, which show what others looked up.",
+        help: "Clients that may ask for traces, which show what others looked up. Over the network that is not \
+               implemented yet: other networks than loopback are refused.",
     },
     Setting {
         table: "resolver",

@@ -6,8 +6,8 @@
 //! DNAME. Deliberately does not know: how the keys became trusted (`keys`), whether a wildcard's
 //! expansion was allowed (`denial`, from [`Verified::wildcard`]).
 //!
-//! Costs: at most [`SIGNATURES`] checks per RRset and what the question's budget has left, and for
-//! each signature at most [`KEYS_PER_SIGNATURE`] keys (KeyTrap, CVE-2023-50387).
+//! Costs: as many checks as [`Checks`] has left, and for each signature at most
+//! [`KEYS_PER_SIGNATURE`] keys (KeyTrap, CVE-2023-50387).
 //!
 //! Shown by: the tests below (vectors of RFC 4035, 5155, 5702, 6605, 8080; signatures by ldns and
 //! OpenSSL) and `tests/scenarios/dnssec_*`.
@@ -15,7 +15,7 @@
 use super::Reason;
 use super::crypto::{Policy, is_signed};
 use super::key::{Key, ZoneKeys};
-use crate::budget::{Budget, SIGNATURES};
+use crate::budget::Checks;
 use crate::rrset::{RrSet, RrType};
 use crate::wire::Name;
 use crate::wire::name::wire_len;
@@ -171,7 +171,7 @@ pub fn verify(
     keys: &ZoneKeys,
     now: u64,
     policy: &Policy,
-    budget: &Budget,
+    checks: &Checks<'_>,
 ) -> Result<Verified, Reason> {
     if set.sigs.is_empty() {
         return Err(Reason::RrsigsMissing);
@@ -185,7 +185,6 @@ pub fn verify(
         }
     };
     let mut body: Option<Vec<Vec<u8>>> = None;
-    let mut checks = 0;
     for rrsig in set.sigs.iter().take(RRSIGS_LOOKED_AT).filter_map(Rrsig::read) {
         let Some(signed) = rrsig.signed_name(set).filter(|_| rrsig.signer == keys.zone) else { continue };
         let Some(algorithm) = policy.algorithm(rrsig.algorithm) else {
@@ -200,17 +199,16 @@ pub fn verify(
         let mut message: Option<Vec<u8>> = None;
         note(Reason::DnskeyMissing);
         for key in candidates {
-            if checks == SIGNATURES || !budget.check_signature() {
+            if !checks.one_more() {
                 return Err(Reason::TooMuchWork);
             }
-            checks += 1;
             let message = message.get_or_insert_with(|| {
                 to_be_signed(set, &rrsig, &signed.name, body.get_or_insert_with(|| canonical_rdata(set)))
             });
             if is_signed(algorithm, &key.public, message, rrsig.signature) {
                 return Ok(verdict(&rrsig, signed, now));
             }
-            budget.signature_failed();
+            checks.failed();
             note(Reason::SignatureInvalid);
         }
     }
@@ -337,7 +335,7 @@ mod tests {
     }
 
     fn check(set: &RrSet, keys: &ZoneKeys) -> Result<Verified, Reason> {
-        verify(set, keys, NOW, &Policy::default(), &budget())
+        verify(set, keys, NOW, &Policy::default(), &budget().checks())
     }
 
     #[test]
@@ -353,7 +351,7 @@ mod tests {
                 _ => 1_200_000_000,
             };
             let keys = keys_in(zone, sets);
-            let found = verify(set, &keys, now, &Policy::default(), &budget());
+            let found = verify(set, &keys, now, &Policy::default(), &budget().checks());
             assert_eq!(found.map(|v| (v.wildcard, v.original_ttl)), Ok((None, 3_600)), "{title}");
             if let Some(ds) = sets.iter().find(|set| set.rtype == RrType::DS) {
                 let ds = Ds::from_rdata(ds.rdata.iter().next().unwrap()).unwrap();
@@ -370,9 +368,9 @@ mod tests {
             let signed: Vec<&RrSet> = sets.iter().filter(|set| !set.sigs.is_empty()).collect();
             assert!(signed.len() > count, "{}", signed.len());
             for set in signed {
-                let found = verify(set, &keys, now, &ANY_SHA1, &budget());
+                let found = verify(set, &keys, now, &ANY_SHA1, &budget().checks());
                 assert!(found.is_ok(), "{} {}: {found:?}", set.owner, set.rtype);
-                let insecure = verify(set, &keys, now, &Policy::default(), &budget());
+                let insecure = verify(set, &keys, now, &Policy::default(), &budget().checks());
                 assert_eq!(insecure, Err(Reason::UnsupportedAlgorithm));
             }
         }
@@ -383,7 +381,7 @@ mod tests {
         for (title, sets) in zones(GENERATED) {
             let keys = keys_in("example.", &sets);
             for set in &sets {
-                let found = verify(set, &keys, NOW, &ANY_SHA1, &budget());
+                let found = verify(set, &keys, NOW, &ANY_SHA1, &budget().checks());
                 if title == "ed448" {
                     assert_eq!(found, Err(Reason::UnsupportedAlgorithm));
                     continue;
@@ -392,7 +390,7 @@ mod tests {
                 // The same with its last octet changed.
                 let mut sig = set.sigs.iter().next().unwrap().to_vec();
                 *sig.last_mut().unwrap() ^= 1;
-                let found = verify(&with_sigs(set, &[sig]), &keys, NOW, &ANY_SHA1, &budget());
+                let found = verify(&with_sigs(set, &[sig]), &keys, NOW, &ANY_SHA1, &budget().checks());
                 assert_eq!(found, Err(Reason::SignatureInvalid), "{title}: {} {}", set.owner, set.rtype);
             }
         }
@@ -531,7 +529,7 @@ mod tests {
         let set = one_a("www.example.");
         let fields = Fields { inception: u32::MAX - 100, expiration: 100, ..signer.fields(&set) };
         let set = with_sigs(&set, &[signer.rrsig(&set, &fields)]);
-        let at = |now| verify(&set, &signer.keys(), now, &Policy::default(), &budget());
+        let at = |now| verify(&set, &signer.keys(), now, &Policy::default(), &budget().checks());
         let wrap = 1u64 << 32;
         assert_eq!(at(wrap - 50).map(|v| v.expires_in), Ok(150));
         assert_eq!(at(wrap + 100).map(|v| v.expires_in), Ok(0));
@@ -591,13 +589,13 @@ mod tests {
         let trusted: Vec<Anchor> =
             rdata.iter().map(|rdata| Anchor::Dnskey(Key::from_rdata(rdata).unwrap())).collect();
         let ledger = budget();
-        let found = establish(&zone, &dnskey, &trusted, NOW, &Policy::default(), &ledger);
+        let found = establish(&zone, &dnskey, &trusted, NOW, &Policy::default(), &ledger.checks());
         assert_eq!(found, Err(Reason::TooMuchWork));
         assert_eq!(ledger.signatures_checked(), crate::budget::SIGNATURE_FAILURES);
         // Even alone, one RRset pays for no more than its share.
         let one = with_sigs(&dnskey, &sigs[..1]);
         let ledger = budget();
-        let found = establish(&zone, &one, &trusted, NOW, &Policy::default(), &ledger);
+        let found = establish(&zone, &one, &trusted, NOW, &Policy::default(), &ledger.checks());
         assert_eq!(found, Err(Reason::SignatureInvalid));
         assert_eq!(ledger.signatures_checked(), KEYS_PER_SIGNATURE as u32);
     }
@@ -625,10 +623,10 @@ mod tests {
             sig.extend_from_slice(&rest);
             let set = with_sigs(&set, &[sig, rest]);
             let keys = ZoneKeys { zone: name("example."), keys: vec![key] };
-            proptest::prop_assert!(verify(&set, &keys, NOW, &ANY_SHA1, &budget()).is_err());
+            proptest::prop_assert!(verify(&set, &keys, NOW, &ANY_SHA1, &budget().checks()).is_err());
             let dnskey = RrSet { rtype: RrType::DNSKEY, owner: name("example."), ..set.clone() };
             for anchor in rdata.iter().filter_map(|rdata| Ds::from_rdata(rdata)) {
-                let found = establish(&keys.zone, &dnskey, &[Anchor::Ds(anchor)], NOW, &ANY_SHA1, &budget());
+                let found = establish(&keys.zone, &dnskey, &[Anchor::Ds(anchor)], NOW, &ANY_SHA1, &budget().checks());
                 proptest::prop_assert!(found.is_err());
             }
         }

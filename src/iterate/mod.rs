@@ -10,6 +10,7 @@
 mod ask;
 pub mod flights;
 pub mod minimise;
+mod prove;
 pub mod select;
 mod validate;
 
@@ -26,12 +27,12 @@ use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::rrsets::{Alias, Denial, Freshness, Held, Hop, Judged};
 use crate::chain;
 use crate::config::{Config, RouteKind};
-use crate::dnssec::Security;
 use crate::dnssec::anchors::TrustAnchors;
+use crate::dnssec::{Reason, Security};
 use crate::failure::{Failure, Limit, Tally};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::{CutFrom, Event, LintCode, Why};
+use crate::trace::{CutFrom, Event, LintCode, Policy, Why};
 use crate::trust::Rank;
 use crate::trust::scrub::{Manner, NameServer, Proof, Referral, Reply, Volunteered};
 use crate::upstream::Upstream;
@@ -284,7 +285,8 @@ impl Walker {
                 Ok(Walked::Glue(addresses)) => return Ok(Found::Glue(addresses)),
                 Ok(Walked::Reply { reply, zone, server }) => {
                     let hop = self.take(request, question, reply, &zone, scope, usage).await;
-                    if !matches!(hop.security(), Security::Bogus(_)) {
+                    // Where the work is used up another server's answer could not be judged either.
+                    if !matches!(hop.security(), Security::Bogus(reason) if reason != Reason::TooMuchWork) {
                         return Ok(Found::Hop(hop));
                     }
                     bogus = Some(hop);
@@ -336,6 +338,7 @@ impl Walker {
         if for_reach && let Some(glue) = glue_for(&cut, name) {
             return Ok(Walked::Glue(glue));
         }
+        note_route(request, name, scope.id);
         let labels = name.label_count();
         let mut shown = cut.zone.label_count();
         let mut minimise = request.config.resolver.qname_minimisation;
@@ -503,12 +506,7 @@ impl Walker {
         let now = self.world.clock.now();
         let above = if rtype == RrType::DS { name.parent() } else { None };
         let name = above.as_ref().unwrap_or(name);
-        let route = request
-            .config
-            .routes
-            .iter()
-            .filter(|route| name.is_at_or_below(&route.zone))
-            .max_by_key(|route| route.zone.label_count());
+        let route = request.config.route_over(name);
         let known = self.cache.cuts.closest(name, now);
         if let Some(route) = route {
             let below = known.filter(|cut| route.kind == RouteKind::Stub && cut.zone.is_below(&route.zone));
@@ -700,4 +698,14 @@ fn may_go_deeper(scope: &Scope) -> bool {
 
 fn server_at(address: IpAddr) -> SocketAddr {
     SocketAddr::new(address, PORT)
+}
+
+fn note_route(request: &Request, name: &Name, scope: u32) {
+    let Some(route) = request.config.route_over(name) else { return };
+    request.trace.note(scope, || Event::Policy {
+        policy: match route.kind {
+            RouteKind::Stub => Policy::Stub(route.zone.clone()),
+            RouteKind::Forward => Policy::Forward(route.zone.clone()),
+        },
+    });
 }

@@ -29,6 +29,20 @@ pub struct Link {
     pub security: Security,
 }
 
+impl Link {
+    fn of(hop: &HopSeen) -> Option<Link> {
+        let alias = hop.alias.as_ref()?;
+        Some(Link {
+            owner: alias.owner.clone(),
+            target: alias.target.clone(),
+            dname: alias.dname.clone(),
+            ttl: hop.ttl.map_or(alias.ttl, |ttl| ttl.original),
+            zone: hop.zone.clone(),
+            security: hop.security.clone(),
+        })
+    }
+}
+
 /// How a chain ended.
 #[derive(Debug)]
 pub enum End<'a> {
@@ -62,42 +76,18 @@ pub struct Chain<'a> {
 impl<'a> Chain<'a> {
     /// What `report` tells.
     pub fn of(report: &'a Report) -> Chain<'a> {
-        let zones = zones(report);
         let answer = &report.answer;
-        let zone_of = |name: &Name| {
-            let above = zones.iter().filter(|zone| name.is_at_or_below(zone));
-            above.max_by_key(|zone| zone.label_count()).map(|zone| (*zone).clone())
-        };
-        let links: Vec<Link> = report
-            .hops
-            .iter()
-            .enumerate()
-            .filter_map(|(at, HopSeen { alias, .. })| {
-                let alias = alias.as_ref()?;
-                // What a failed chain consists of is in the trace only.
-                let held = answer.hops.get(at).and_then(|alias| alias.sets().first().copied());
-                Some(Link {
-                    owner: alias.owner.clone(),
-                    target: alias.target.clone(),
-                    dname: alias.dname.clone(),
-                    ttl: held.map_or(alias.ttl, |held| held.set.ttl),
-                    zone: zone_of(alias.dname.as_ref().map_or(&alias.owner, |(above, _)| above)),
-                    security: held.map(|held| held.security.clone()).unwrap_or_default(),
-                })
-            })
-            .collect();
-        let soa = answer.soa.as_ref();
+        let links = report.hops.iter().filter_map(Link::of).collect();
         let end = match (&answer.failure, answer.rcode) {
             (Some(failure), _) => End::Failed(failure),
-            (None, Rcode::NxDomain) => End::NxDomain(soa.map(|soa| soa.set.owner.clone())),
+            (None, Rcode::NxDomain) => End::NxDomain(answer.soa.as_ref().map(|soa| soa.set.owner.clone())),
             (None, Rcode::YxDomain) => End::Overlong,
             (None, _) if answer.terminal.is_empty() => End::NoData,
             (None, _) => End::Data(&answer.terminal),
         };
-        let last = links.last().and_then(|link| link.target.as_ref()).unwrap_or(&answer.question.name);
-        let end_zone = zone_of(last);
-        let end_security = answer.terminal.first().or(soa).map(|held| held.security.clone());
-        let end_security = end_security.unwrap_or_default();
+        let last = report.hops.last().filter(|hop| hop.alias.is_none());
+        let end_zone = last.and_then(|hop| hop.zone.clone());
+        let end_security = last.map(|hop| hop.security.clone()).unwrap_or_default();
         Chain { question: &answer.question, links, end, end_zone, end_security }
     }
 
@@ -158,19 +148,6 @@ pub fn oddities(report: &Report) -> Vec<Oddity> {
         _ => {}
     });
     found
-}
-
-/// Every zone whose servers were come to.
-fn zones(report: &Report) -> Vec<&Name> {
-    let mut zones = Vec::new();
-    every_step(report, &mut |step| {
-        if let Step::Cut { zone, .. } = step
-            && !zones.contains(&zone)
-        {
-            zones.push(zone);
-        }
-    });
-    zones
 }
 
 fn every_step<'a>(report: &'a Report, visit: &mut dyn FnMut(&'a Step)) {

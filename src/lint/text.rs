@@ -5,7 +5,9 @@
 
 use super::kind::Reference;
 use super::{Checked, Finding, Severity};
-use crate::render::text::{Colour, Line, Page, Tone, count};
+use crate::render::outline::{Line, Tone};
+use crate::render::text::{Colour, Page};
+use crate::render::words::count;
 
 /// What was found for one name; every line ends with a newline.
 pub fn render(checked: &Checked, colour: Colour) -> String {

@@ -89,6 +89,8 @@ pub enum AskError {
     Silent,
     /// The network refused.
     Unreachable,
+    /// This machine has no route there.
+    NoRoute,
     /// What came is not a message, over TCP too.
     Malformed,
     /// The question's budget is spent.
@@ -187,6 +189,7 @@ impl Upstream {
             question: query.question.clone(),
             transport: manner.transport,
             edns: manner.edns,
+            mixed_case: manner.mixed_case,
             minimised: query.minimised,
         });
         let until = match manner.transport {
@@ -244,7 +247,8 @@ impl Upstream {
             }
             ExchangeError::Io(error) if says_something_of_server(&error) => {
                 self.cache.servers.with(query.server, |s| s.was_silent(now));
-                Attempt::Failed(AskError::Unreachable)
+                let no_route = error.kind() == std::io::ErrorKind::NetworkUnreachable;
+                Attempt::Failed(if no_route { AskError::NoRoute } else { AskError::Unreachable })
             }
             ExchangeError::Io(error) => {
                 tracing::warn!("a query could not be sent: {error}");
@@ -363,7 +367,8 @@ impl Upstream {
             let options = if manner.cookie { vec![(cookies::OPTION_CODE, option)] } else { Vec::new() };
             const DO: u16 = 0x8000;
             let flags = if request.config.dnssec.validation { DO } else { 0 };
-            writer.opt(request.config.resolver.edns_buffer_size, 0, flags, &options);
+            // 55 octets at most, beside the question's 271.
+            let _ = writer.opt(request.config.resolver.edns_buffer_size, 0, flags, &options);
         }
         Outgoing { bytes: writer.finish(), id, question, cookie, had_server_cookie }
     }

@@ -24,6 +24,9 @@ const FAR_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 41, 0, 
 const FAR_V6: SocketAddr =
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 0x0002, 0x0030)), 53);
 
+/// Where Linux lists the IPv6 addresses of its interfaces, one a line, each as 32 hexadecimal digits.
+const V6_ADDRESSES: &str = "/proc/self/net/if_inet6";
+
 /// Real sockets towards the servers.
 pub struct Sockets {
     source_addresses: Vec<IpAddr>,
@@ -107,14 +110,21 @@ impl Network for Sockets {
 }
 
 fn look_at_routes() -> Routes {
-    decide_routes(datagram_socket(FAR_V4).is_ok(), leads_to(FAR_V4), leads_to(FAR_V6))
+    let v6_addresses = std::fs::read_to_string(V6_ADDRESSES).unwrap_or_default();
+    let global_v6 = v6_addresses.lines().any(is_global_v6);
+    decide_routes(datagram_socket(FAR_V4).is_ok(), leads_to(FAR_V4), leads_to(FAR_V6), global_v6)
 }
 
-/// IPv6 counts only with a default route: a host with none often still has link-local addresses.
-/// IPv4 counts also when neither family has one, so that servers on 127/8 or on a private network
-/// can be asked; then it is IPv6 that is missing.
-pub fn decide_routes(v4_socket: bool, v4_default: bool, v6_default: bool) -> Routes {
-    Routes { v4: v4_socket && (v4_default || !v6_default), v6: v6_default }
+/// IPv6 counts only with a default route or a global address: a host with neither often still has link-local
+/// addresses. IPv4 counts also when neither family has a default route, so that servers on 127/8 or on a
+/// private network can be asked; then it is IPv6 that is missing, unless servers may be on its own networks.
+pub fn decide_routes(v4_socket: bool, v4_default: bool, v6_default: bool, v6_global: bool) -> Routes {
+    Routes { v4: v4_socket && (v4_default || !v6_default), v6: v6_default || v6_global }
+}
+
+/// Does a line of [`V6_ADDRESSES`] name an address of 2000::/3 (RFC 4291 §2.4)?
+pub fn is_global_v6(line: &str) -> bool {
+    line.starts_with(['2', '3'])
 }
 
 fn datagram_socket(to: SocketAddr) -> io::Result<Socket> {

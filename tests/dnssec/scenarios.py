@@ -9,6 +9,7 @@ fixed: the same files come out every time. `algorithms.py` signs, `zones.py` ans
 servers, faults and the dialect; here is what is shown.
 """
 
+import base64
 import shutil
 import subprocess
 import sys
@@ -512,6 +513,8 @@ def signatures():
     s = Scenario("ds_signed_by_the_child", "A DS set is the parent's to sign (RFC 4035 §2.4, §5.2).", world)
     s.ask("www.sub.alpha.").bogus(6)
 
+    signed_by_the_parent()
+
     # Forms that are the same once they are canonical.
     text = 'mx MX 10 mail.sub.alpha.\nwww A 192.0.2.101\nwww A 192.0.2.102\nc CNAME www.alpha.\nd DNAME sub.alpha.\nx.sub A 192.0.2.103\n'
     world, zone = one_zone(text)
@@ -539,6 +542,145 @@ def signatures():
     answer = [replace(held, ttl=200) for held in server.spoiled(expected.answer)]
     s.ask("long.alpha.").secure(expected=replace(expected, answer=answer), match="all ttl ede")
     s.wait(101).ask("www.alpha.").bogus(7)
+
+
+def signed_by_the_parent():
+    """What is in a zone is that zone's to sign, and not its parent's."""
+
+    def family():
+        alpha, sub = Zone("alpha."), Zone("sub.alpha.", PLAIN + "both A 192.0.2.103\n")
+        null = Zone("null.alpha.", PLAIN, keys=[])
+        return World(alpha, sub, null), alpha, sub
+
+    section = "RFC 4035 §5.3.1"
+    world, alpha, sub = family()
+    server = world.at("sub.alpha.").spoil("www.sub.alpha.", "A", resigned(alpha))
+    server.spoil("both.sub.alpha.", "A", lambda held: replace(held, sigs=alpha.sign(held).sigs + sub.sign(held).sigs))
+    s = Scenario("signer_above_the_zone", f"The key of a zone signs nothing in a secure zone below it ({section}).", world)
+    s.ask("www.sub.alpha.").bogus(6)
+    s.ask("bad.sub.alpha.").secure()
+    expected = world.resolve("both.sub.alpha.", "A")
+    s.ask("both.sub.alpha.").secure(expected=replace(expected, answer=server.spoiled(expected.answer)))
+
+    world, alpha, sub = family()
+    proof = [alpha.sign(held) for held in sub.no_name("no.sub.alpha.")]
+    world.at("sub.alpha.").tweak("no.sub.alpha.", "A", lambda _: Response("NXDOMAIN", authority=[alpha.sign(sub.soa()), *proof]))
+    s = Scenario("signer_above_the_zone_of_a_denial", f"The key of a zone denies nothing in a secure zone below it ({section}, §5.4).", world)
+    s.ask("no.sub.alpha.").bogus(6)
+    s.ask("gone.sub.alpha.").secure()
+
+    world, alpha, _ = family()
+    server = world.at("null.alpha.").spoil("www.null.alpha.", "A", lambda held: alpha.sign(held))
+    s = Scenario("signer_above_an_insecure_zone", f"The key of a zone makes nothing secure in an insecure zone below it ({section}, §5.2).", world)
+    expected = world.resolve("www.null.alpha.", "A")
+    s.ask("www.null.alpha.").insecure(expected=replace(expected, answer=server.spoiled(expected.answer)))
+
+    # One server for parent and child: no referral shows the cut, but what was proven before does.
+    alpha, sub = Zone("alpha.", PLAIN, address="192.0.2.10"), Zone("sub.alpha.", PLAIN, address="192.0.2.10")
+    world = World(alpha, sub)
+    world.servers = [world.at("."), Server("192.0.2.10", [alpha, sub]).spoil("www.sub.alpha.", "A", resigned(alpha))]
+    s = Scenario("signer_above_a_known_cut", f"A zone that is known to be signed is not signed for by the one above, also where one server has both ({section}).", world)
+    s.ask("bad.sub.alpha.").secure()
+    s.ask("www.sub.alpha.").bogus(6)
+
+
+# What one question may cost.
+
+
+def same_tag(key, count):
+    """RDATA of `count` keys which nobody has, with the tag of `key`: swapping pairs keeps the sum."""
+    head, public = key.rdata.rsplit(" ", 1)
+    octets = bytearray(base64.b64decode(public))
+    made = []
+    for at in range(count):
+        other = octets.copy()
+        i, j = 2 * (at % 16), 2 * (at // 16 % 16) + 32
+        other[i : i + 2], other[j : j + 2] = octets[j : j + 2], octets[i : i + 2]
+        made.append(f"{head} {base64.b64encode(other).decode()}")
+    return made
+
+
+def caps():
+    key_trap = "CVE-2023-50387"
+
+    def several_wrong(zone, held, count):
+        """Signatures by the right key and of the wrong message before the good one."""
+        wrong = [zone.sign(held, expiration=f"202612300000{n:02}") for n in range(count)]
+        return replace(held, sigs=[sig for one in wrong for sig in corrupted(one).sigs] + zone.sign(held).sigs)
+
+    # Eight wrong ones end it, for the whole question.
+    text = "".join(f"a{n} CNAME b{n}.alpha.\nb{n} A 192.0.2.10{n}\n" for n in (1, 2))
+    world, zone = one_zone(text)
+    server = world.at("alpha.")
+    for owner, rtype, count in (("a1", "CNAME", 3), ("b1", "A", 4), ("a2", "CNAME", 4), ("b2", "A", 4)):
+        server.spoil(f"{owner}.alpha.", rtype, lambda held, count=count: several_wrong(zone, held, count))
+    s = Scenario("caps_failures", f"Seven wrong signatures may be met for one question, the eighth ends it (RFC 4035 §5.3.1; {key_trap}).", world)
+
+    def spoiled(name):
+        expected = world.resolve(name, "A")
+        return replace(expected, answer=server.spoiled(expected.answer))
+
+    s.ask("a1.alpha.").secure(expected=spoiled("a1.alpha."))
+    s.ask("a2.alpha.").bogus(6, "b2.alpha. A")
+    s.ask("b2.alpha.", "AAAA").secure()
+
+    # Sixteen checks for one RRset or denial.
+    names = [f"n{n:02}" for n in range(14)]
+    for bad, within in ((3, True), (4, False)):
+        world, zone = one_zone("".join(f"{name} A 192.0.2.101\n" for name in names))
+        proof = [held for name in names[:10] for held in zone.matching(f"{name}.alpha.")]
+        proof = [several_wrong(zone, held, 1) if n < bad else held for n, held in enumerate(proof)]
+        proof = [*proof, *zone.no_name("zz.alpha.")]
+        response = Response("NXDOMAIN", authority=[zone.soa(), *proof])
+        world.at("alpha.").tweak("zz.alpha.", "A", lambda _, response=response: response)
+        number = 2 * bad + len(proof) - bad + 1
+        assert number == (16 if within else 17), number
+        file, verdict = ("sixteen", "proven") if within else ("seventeen", "bogus")
+        s = Scenario(f"caps_{file}_checks", f"A denial that takes {file} checks of signatures is {verdict} (RFC 4035 §5.4; {key_trap}).", world)
+        # Without DO, for all of it would not fit.
+        s.ask("zz.alpha.", flags="AD")
+        s.secure(expected=response) if within else s.bogus(6)
+
+    # Of keys with one tag two are tried.
+    for count, within in ((1, True), (2, False)):
+        key = Key("alpha.")
+        world, zone = one_zone(keys=[key])
+        held = zone.sets["alpha.", "DNSKEY"]
+        held.rdata = same_tag(key, count) + held.rdata
+        verdict = "is tried" if within else "is not tried"
+        s = Scenario(f"caps_key_{count + 1}_of_a_tag", f"Of keys with the same tag number {count + 1} {verdict} (RFC 4035 §5.3.1; {key_trap}).", world)
+        s.ask("www.alpha.")
+        s.secure() if within else s.bogus(6)
+
+    # Of DS records eight are compared with keys.
+    key = Key("alpha.")
+    assert key.tag > 8
+    for count in (7, 8):
+        other = [f"{n} 13 2 {n:02x}" + "ab" * 31 for n in range(count)]
+        world, _ = one_zone(keys=[key], ds=[*other, key.ds()])
+        within = count == 7
+        verdict = "counts" if within else "does not count"
+        s = Scenario(f"caps_ds_{count + 1}", f"Of several DS records number {count + 1} {verdict} (RFC 4035 §5.2; {key_trap}).", world)
+        s.ask("www.alpha.")
+        s.secure() if within else s.bogus(9)
+
+    # NSEC3 hashes are paid for by their iterations.
+    for iterations, count, within in ((0, 120, True), (150, 40, True), (150, 120, False)):
+        world, zone = one_zone(nsec3=Nsec3(iterations, "-"))
+        name = "a." * count + "alpha."
+        verdict = "found" if within else "not looked for to the end"
+        s = Scenario(
+            f"caps_encloser_{count}_labels_{iterations:03}",
+            f"With {iterations} iterations the closest encloser {count} labels up is {verdict} (RFC 5155 §8.3, RFC 9276 §3.2; CVE-2023-50868).",
+            world, ["query-minimization: no"],
+        )  # fmt: skip
+        s.closure = lambda _, name=name: [(name, "A"), ("alpha.", "NS"), ("alpha.", "DNSKEY"), (".", "DNSKEY")]
+        s.ask(name)
+        if not within:
+            # EDE text has no room for the whole name.
+            s.bogus(6, "a.a.a.")
+        else:
+            s.answered(iterations == 0, ede=["27"] if iterations else [])
 
 
 # Chains.
@@ -984,6 +1126,7 @@ def main():
     odd_denials()
     opt_out()
     signatures()
+    caps()
     chains()
     dnames()
     clients()

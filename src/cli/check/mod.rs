@@ -18,7 +18,8 @@ use futures_util::stream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Builder;
 
-use super::{BAD_USAGE, CheckArgs, CheckFormat, complain, serve, tell, trace};
+use super::trace::show::colour;
+use super::{BAD_USAGE, CheckArgs, CheckFormat, complain, serve, tell};
 use crate::config::Config;
 use crate::lint::text::Summary;
 use crate::lint::{self, Checked, Lists, Suffixes};
@@ -185,7 +186,7 @@ impl Shown {
         self.summary.add(&checked);
         match self.format {
             CheckFormat::Text => {
-                let text = lint::text::render(&checked, trace::colour());
+                let text = lint::text::render(&checked, colour());
                 match &self.bar {
                     Some(bar) => bar.suspend(|| tell(&text)),
                     None => tell(&text),

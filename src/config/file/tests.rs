@@ -192,6 +192,10 @@ fn values_that_contradict_each_other_are_refused() {
             "2:22: dnssec.trust-anchor-state = \"s\": RFC 5011 is not implemented yet",
         ),
         (
+            "[access]\ntrace = [\"::1\", \"192.0.2.0/24\"]\n",
+            "2:9: access.trace = [\"::1\", \"192.0.2.0/24\"]: traces cannot be asked for over the network yet",
+        ),
+        (
             "[[forward]]\nzone = \"a\"\nservers = [\"192.0.2.1\"]\n[[stub]]\nzone = \"A.\"\nservers = [\"192.0.2.1\"]",
             "5:8: stub.zone = \"A.\": expected each zone once",
         ),
