@@ -96,17 +96,26 @@ impl Entry {
     }
 
     fn octets(&self) -> u32 {
-        let set = |s: &RrSet| s.owner.len() + 32 + s.rdata.octets() + s.sigs.octets() + 32;
+        // The owner's octets are the key's.
+        let set = |s: &RrSet| allocated(s.rdata.octets()) + allocated(s.sigs.octets());
         let inner = match &self.content {
             Content::Set(s) => set(s),
             Content::Rewritten { name, dname_owner, result } => {
                 name.len() + dname_owner.len() + result.as_ref().map_or(0, Name::len) + 48
             }
-            Content::NoData(soa) | Content::NxDomain(soa) => soa.as_ref().map_or(0, set),
+            Content::NoData(soa) | Content::NxDomain(soa) => {
+                soa.as_ref().map_or(0, |s| allocated(s.owner.len()) + set(s))
+            }
         };
-        let proof: usize = self.proof.iter().map(set).sum();
-        (size_of::<Entry>() + inner + proof + 16) as u32
+        let proof: usize =
+            self.proof.iter().map(|s| size_of::<RrSet>() + allocated(s.owner.len()) + set(s)).sum();
+        (allocated(size_of::<Entry>()) + inner + proof) as u32
     }
+}
+
+/// What so many octets take behind a reference count, as common allocators hand them out.
+fn allocated(octets: usize) -> usize {
+    if octets == 0 { 0 } else { (octets + 24).next_multiple_of(16) }
 }
 
 /// An RRset as it stands at one moment.
@@ -356,7 +365,8 @@ impl RrSets {
         let cache = moka::sync::Cache::builder()
             .max_capacity(octets)
             .weigher(|key: &Key, entry: &Arc<Entry>| {
-                super::ENTRY_OVERHEAD.saturating_add(entry.octets()).saturating_add(key.name.len() as u32)
+                let key = allocated(size_of::<Key>()) + allocated(key.name.len());
+                super::ENTRY_OVERHEAD.saturating_add(entry.octets()).saturating_add(key as u32)
             })
             .build();
         RrSets {
@@ -431,7 +441,7 @@ impl RrSets {
         };
         Some(match reply {
             Reply::Data { sets, rank, proof } => {
-                (Hop::Data(sets.into_iter().map(|set| held(set, Arc::clone(&proof))).collect()), rank)
+                (Hop::Data(sets.into_iter().map(|set| held(set, proof.clone())).collect()), rank)
             }
             Reply::Alias { redirection, rank, proof, .. } => {
                 let alias = match redirection {
@@ -476,7 +486,7 @@ impl RrSets {
         let entry = |content: Content, life: u32, proof: &Proof| Entry {
             content,
             security: judged.security.clone(),
-            proof: Arc::clone(proof),
+            proof: proof.clone(),
             rank,
             stored: now,
             life,
@@ -687,7 +697,7 @@ impl View<'_> {
     }
 
     fn held_with(&self, set: &RrSet, entry: &Entry, left: u32, stale: bool) -> Held {
-        let (security, proof) = (entry.security.clone(), Arc::clone(&entry.proof));
+        let (security, proof) = (entry.security.clone(), entry.proof.clone());
         let expires = (!stale).then(|| entry.expires());
         Held { set: set.clone(), left, life: entry.life, stale, expires, security, proof }
     }
@@ -695,7 +705,7 @@ impl View<'_> {
     fn denial(&self, soa: Option<&RrSet>, entry: &Entry, left: Left) -> Denial {
         Denial {
             soa: soa.map(|soa| Held { proof: Proof::default(), ..self.held(soa, entry, left) }),
-            proof: Arc::clone(&entry.proof),
+            proof: entry.proof.clone(),
             security: entry.security.clone(),
         }
     }
