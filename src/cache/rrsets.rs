@@ -166,32 +166,31 @@ pub struct Judged {
     pub security: Security,
     /// Seconds; for what is secure, what its signatures allow (RFC 4035 §5.3.3).
     pub life: u32,
-    /// Proven without help of the NSEC and NSEC3 sets that came along: they can go.
-    pub without_proof: bool,
+    /// Of the NSEC and NSEC3 sets that came along those to keep; `None`: all of them. Of what is secure
+    /// only those that are so themselves: the others may say anything (RFC 4035 §3.2.3).
+    pub proof: Option<Proof>,
 }
 
 impl Judged {
     /// Nobody has looked.
-    pub const UNCHECKED: Judged =
-        Judged { security: Security::Unchecked, life: u32::MAX, without_proof: false };
+    pub const UNCHECKED: Judged = Judged { security: Security::Unchecked, life: u32::MAX, proof: None };
 
     /// Bogus: remembered only briefly (RFC 4035 §4.7).
     pub fn bogus(reason: Reason) -> Judged {
-        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, without_proof: false }
+        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, proof: None }
     }
 
     /// Insecure, for as long as the data lives.
-    pub const INSECURE: Judged =
-        Judged { security: Security::Insecure, life: u32::MAX, without_proof: false };
+    pub const INSECURE: Judged = Judged { security: Security::Insecure, life: u32::MAX, proof: None };
 
     /// Secure for so many seconds by its own signature.
     pub fn secure(life: u32) -> Judged {
-        Judged { security: Security::Secure, life, without_proof: true }
+        Judged::secure_by_proof(life, Proof::default())
     }
 
-    /// Secure for so many seconds by what came along.
-    pub fn secure_by_proof(life: u32) -> Judged {
-        Judged { without_proof: false, ..Judged::secure(life) }
+    /// Secure for so many seconds by these sets that came along, each of them proven.
+    pub fn secure_by_proof(life: u32, proof: Proof) -> Judged {
+        Judged { security: Security::Secure, life, proof: Some(proof) }
     }
 }
 
@@ -478,7 +477,9 @@ impl RrSets {
         };
         let settled = |held: Held| {
             let left = held.left.min(judged.life);
-            let proof = if judged.without_proof { Proof::default() } else { held.proof };
+            // Nothing is given to what came without.
+            let kept = judged.proof.clone().filter(|_| !held.proof.is_empty());
+            let proof = kept.unwrap_or(held.proof);
             Held { proof, left, life: left, security: judged.security.clone(), ..held }
         };
         let put_set = |held: &Held| {
@@ -493,7 +494,7 @@ impl RrSets {
         let settle_denial = |denial: Denial| Denial {
             soa: denial.soa.map(settled),
             security: judged.security.clone(),
-            proof: denial.proof,
+            proof: judged.proof.clone().unwrap_or(denial.proof),
         };
         let soa_of = |denial: &Denial| {
             let soa = denial.soa.as_ref();

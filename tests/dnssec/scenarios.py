@@ -426,6 +426,17 @@ def edges():
             s.ask("alpha.", rtype).secure()
         s.ask("alpha.", "NSEC").secure() if nsec3 is None else s.ask("alpha.", "NSEC3PARAM").secure()
 
+    # Unsigned records that come along with a proof prove nothing themselves.
+    world, zone = one_zone(nsec3=Nsec3(1, "ab"))
+    server = world.at("alpha.").spoil("bad.alpha.", "A", lambda held: RRset(held.owner, "A", 3600, ["192.0.2.66"]))
+    forged = RRset("bad.alpha.", "NSEC", 300, ["c.alpha. NS RRSIG NSEC"])
+    add = lambda response: replace(response, authority=[forged, *response.authority])
+    server.tweak("bad.alpha.", "DS", add).tweak("www.alpha.", "MX", add).tweak("no.alpha.", "A", add)
+    s = Scenario("nsec_forged_beside_nsec3", "A forged delegation beside the proof that there is none makes nothing insecure, and is not passed on (RFC 4035 §3.2.3, §5.2; RFC 6840 §4.4).", world)
+    s.ask("bad.alpha.").bogus(10)
+    s.ask("www.alpha.", "MX").secure()
+    s.ask("no.alpha.").secure()
+
     world, zone = one_zone(nsec3=Nsec3(1, "ab"))
     shout = lambda response: replace(response, authority=[
         replace(held, owner=held.owner.upper() if held.rtype == "NSEC3" else held.owner) for held in response.authority
