@@ -91,6 +91,16 @@ impl Entry {
         self.stored + Duration::from_secs(u64::from(self.life))
     }
 
+    fn is_bogus(&self) -> bool {
+        matches!(self.security, Security::Bogus(_))
+    }
+
+    /// Does this, which lives and is settled, stay when something bogus comes instead?
+    fn outweighs(&self, newcomer: &Entry, now: Instant) -> bool {
+        let is_settled = matches!(self.security, Security::Secure | Security::Insecure);
+        newcomer.is_bogus() && is_settled && self.left(now) > 0
+    }
+
     fn expired_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.expires())
     }
@@ -387,7 +397,7 @@ impl RrSets {
         let cname = if rtype == RrType::CNAME { None } else { view.entry(name, RrType::CNAME) };
         // A CNAME that came later than other data at its owner has replaced it (R35).
         let occluded = !rtype.may_sit_beside_cname()
-            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.stored > e.0.stored);
+            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.stored > e.0.stored && !c.0.is_bogus());
         let exact = exact.filter(|_| !occluded);
         if let Some((entry, left)) = &exact
             && let Content::Set(set) = &entry.content
@@ -572,12 +582,13 @@ impl RrSets {
         let blank = self.stamps.of(&key.name, false).is_blank();
         if !blank
             && let Some(old) = self.cache.get(&key)
-            && !replaces(entry.rank, old.rank, old.left(now) > 0)
+            && (!replaces(entry.rank, old.rank, old.left(now) > 0) || old.outweighs(&entry, now))
         {
             return;
         }
         match key.rtype {
-            _ if blank => {}
+            // What is bogus takes nothing else away.
+            _ if blank || entry.is_bogus() => {}
             RrType::CNAME => {
                 for rtype in COMMON_TYPES {
                     self.cache.invalidate(&Key::new(&key.name, rtype));
