@@ -91,6 +91,16 @@ impl Entry {
         self.stored + Duration::from_secs(u64::from(self.life))
     }
 
+    fn is_bogus(&self) -> bool {
+        matches!(self.security, Security::Bogus(_))
+    }
+
+    /// Does this, which lives and is settled, stay when something bogus comes instead?
+    fn outweighs(&self, newcomer: &Entry, now: Instant) -> bool {
+        let is_settled = matches!(self.security, Security::Secure | Security::Insecure);
+        newcomer.is_bogus() && is_settled && self.left(now) > 0
+    }
+
     fn expired_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.expires())
     }
@@ -180,32 +190,31 @@ pub struct Judged {
     pub security: Security,
     /// Seconds; for what is secure, what its signatures allow (RFC 4035 §5.3.3).
     pub life: u32,
-    /// Proven without help of the NSEC and NSEC3 sets that came along: they can go.
-    pub without_proof: bool,
+    /// Of the NSEC and NSEC3 sets that came along those to keep; `None`: all of them. Of what is secure
+    /// only those that are so themselves: the others may say anything (RFC 4035 §3.2.3).
+    pub proof: Option<Proof>,
 }
 
 impl Judged {
     /// Nobody has looked.
-    pub const UNCHECKED: Judged =
-        Judged { security: Security::Unchecked, life: u32::MAX, without_proof: false };
+    pub const UNCHECKED: Judged = Judged { security: Security::Unchecked, life: u32::MAX, proof: None };
 
     /// Bogus: remembered only briefly (RFC 4035 §4.7).
     pub fn bogus(reason: Reason) -> Judged {
-        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, without_proof: false }
+        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, proof: None }
     }
 
     /// Insecure, for as long as the data lives.
-    pub const INSECURE: Judged =
-        Judged { security: Security::Insecure, life: u32::MAX, without_proof: false };
+    pub const INSECURE: Judged = Judged { security: Security::Insecure, life: u32::MAX, proof: None };
 
     /// Secure for so many seconds by its own signature.
     pub fn secure(life: u32) -> Judged {
-        Judged { security: Security::Secure, life, without_proof: true }
+        Judged::secure_by_proof(life, Proof::default())
     }
 
-    /// Secure for so many seconds by what came along.
-    pub fn secure_by_proof(life: u32) -> Judged {
-        Judged { without_proof: false, ..Judged::secure(life) }
+    /// Secure for so many seconds by these sets that came along, each of them proven.
+    pub fn secure_by_proof(life: u32, proof: Proof) -> Judged {
+        Judged { security: Security::Secure, life, proof: Some(proof) }
     }
 }
 
@@ -398,7 +407,7 @@ impl RrSets {
         let cname = if rtype == RrType::CNAME { None } else { view.entry(name, RrType::CNAME) };
         // A CNAME that came later than other data at its owner has replaced it (R35).
         let occluded = !rtype.may_sit_beside_cname()
-            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.stored > e.0.stored);
+            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.stored > e.0.stored && !c.0.is_bogus());
         let exact = exact.filter(|_| !occluded);
         if let Some((entry, left)) = &exact
             && let Content::Set(set) = &entry.content
@@ -493,7 +502,9 @@ impl RrSets {
         };
         let settled = |held: Held| {
             let left = held.left.min(judged.life);
-            let proof = if judged.without_proof { Proof::default() } else { held.proof };
+            // Nothing is given to what came without.
+            let kept = judged.proof.clone().filter(|_| !held.proof.is_empty());
+            let proof = kept.unwrap_or(held.proof);
             Held { proof, left, life: left, security: judged.security.clone(), ..held }
         };
         let put_set = |held: &Held| {
@@ -508,7 +519,7 @@ impl RrSets {
         let settle_denial = |denial: Denial| Denial {
             soa: denial.soa.map(settled),
             security: judged.security.clone(),
-            proof: denial.proof,
+            proof: judged.proof.clone().unwrap_or(denial.proof),
         };
         let soa_of = |denial: &Denial| {
             let soa = denial.soa.as_ref();
@@ -581,12 +592,13 @@ impl RrSets {
         let blank = self.stamps.of(&key.name, false).is_blank();
         if !blank
             && let Some(old) = self.cache.get(&key)
-            && !replaces(entry.rank, old.rank, old.left(now) > 0)
+            && (!replaces(entry.rank, old.rank, old.left(now) > 0) || old.outweighs(&entry, now))
         {
             return;
         }
         match key.rtype {
-            _ if blank => {}
+            // What is bogus takes nothing else away.
+            _ if blank || entry.is_bogus() => {}
             RrType::CNAME => {
                 for rtype in COMMON_TYPES {
                     self.cache.invalidate(&Key::new(&key.name, rtype));
