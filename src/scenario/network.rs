@@ -12,13 +12,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cnamed::wire::Name;
-use cnamed::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
+use crate::wire::Name;
+use crate::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
 use tokio::time::Instant;
 
 use super::compare::differences;
 use super::message::{COOKIE, Got, Opt, encode, rcode_name};
-use super::parse::{Action, Entry, Scenario, Template};
+use super::script::{Action, Entry, Scenario, Template};
 
 /// What a scripted reply takes.
 const ROUND_TRIP: Duration = Duration::from_millis(1);
@@ -47,6 +47,7 @@ struct State {
 }
 
 /// One message that the resolver sent.
+#[allow(missing_docs)]
 pub struct Sent {
     at: Duration,
     pub to: IpAddr,
@@ -62,6 +63,7 @@ enum Fate {
 }
 
 impl Script {
+    /// Servers of a scenario whose time begins now; `verbose`: each message is told on stderr.
     pub fn new(scenario: Arc<Scenario>, verbose: bool) -> Script {
         Script { scenario, start: Instant::now(), verbose, state: Mutex::new(State::default()) }
     }
@@ -143,7 +145,7 @@ impl Script {
     fn find(&self, state: &mut State, to: IpAddr, query: &Got) -> Option<&Entry> {
         let ranges = &self.scenario.ranges;
         let named = ranges.iter().any(|range| range.addresses.contains(&to));
-        let holds = |range: &&super::parse::Range| {
+        let holds = |range: &&super::script::Range| {
             (range.from..=range.to).contains(&state.step)
                 && (!named || range.addresses.is_empty() || range.addresses.contains(&to))
         };
@@ -246,7 +248,7 @@ fn other_case(name: &Name) -> Name {
 
 fn servfail(query: &Got) -> Fate {
     let reply = Template {
-        flags: cnamed::wire::Header::QR,
+        flags: crate::wire::Header::QR,
         rcode: 2,
         question: query.question.clone(),
         ..Template::default()
@@ -291,7 +293,8 @@ impl Network for Script {
 #[cfg(test)]
 mod tests {
     use super::super::message::COOKIE;
-    use super::super::parse::{parse, question};
+    use super::super::parse::parse;
+    use super::super::records::question;
     use super::*;
 
     const TEXT: &str = "CONFIG_END\nSCENARIO_BEGIN x\n\
