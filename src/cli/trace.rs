@@ -23,7 +23,9 @@ use crate::rrset::{Question, RrType};
 use crate::server::Service;
 use crate::upstream::Sockets;
 use crate::wire::{Message, Name};
-use crate::world::{Accept, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World};
+use crate::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
 
 /// Exit code when the chain or the resolution failed.
 const FAILED: u8 = 1;
@@ -148,7 +150,7 @@ impl Network for Watched {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         let question = Message::parse(query).ok().and_then(|message| message.question().cloned());
         if let Some(Question { name, rtype, .. }) = question {
             let line = format!("asking {} for {} {rtype} over {transport}", to.ip(), name.to_lowercase());

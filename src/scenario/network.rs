@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::wire::Name;
-use crate::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
 use tokio::time::Instant;
 
 use super::compare::differences;
@@ -264,13 +264,13 @@ impl Network for Script {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         Box::pin(async move {
             match self.fate(to, transport, query) {
                 Fate::Reply { bytes, after } if Instant::now() + after <= until => {
                     tokio::time::sleep(after).await;
                     match accept(&bytes) {
-                        Verdict::Take => Ok(bytes),
+                        Verdict::Take => Ok(Arrival { octets: bytes, rtt: after }),
                         Verdict::NearMiss => Err(ExchangeError::NearMiss),
                     }
                 }
@@ -322,7 +322,10 @@ mod tests {
         let to = SocketAddr::new(to.parse().unwrap(), 53);
         let until = start + Duration::from_secs(2);
         let result = script.exchange(to, Transport::Udp, &query, &accept, until).await;
-        Asked { result: result.map(|b| Got::read(&b, Transport::Udp).unwrap()), took: start.elapsed() }
+        Asked {
+            result: result.map(|came| Got::read(&came.octets, Transport::Udp).unwrap()),
+            took: start.elapsed(),
+        }
     }
 
     #[tokio::test(start_paused = true)]

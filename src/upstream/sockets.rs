@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::{descriptors, tcp, udp};
-use crate::world::{Accept, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, lock};
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, lock};
 
 /// How long a look at the routes is believed: a laptop that changes networks is noticed soon, and
 /// six system calls are spent once, not per question.
@@ -61,7 +61,7 @@ impl Sockets {
         query: &[u8],
         accept: &Accept<'_>,
         until: Instant,
-    ) -> Result<Vec<u8>, ExchangeError> {
+    ) -> Result<Arrival, ExchangeError> {
         // Nothing is opened or sent in the first poll: the servers of client requests poll once
         // before they decide whether there is room for a request that is not answered at once, and
         // one that is shed then has cost the network nothing.
@@ -72,11 +72,13 @@ impl Sockets {
             return Err(ExchangeError::Io(io::Error::other(why)));
         };
         let (sources, rng) = (self.source_addresses.as_slice(), &self.rng);
+        let sent = Instant::now();
         let exchanged = match transport {
             Transport::Udp => timeout_at(until, udp::exchange(to, sources, rng, query, accept)).await,
             Transport::Tcp => timeout_at(until, tcp::exchange(to, sources, rng, query, accept)).await,
         };
-        exchanged.unwrap_or(Err(ExchangeError::TimedOut))
+        let octets = exchanged.unwrap_or(Err(ExchangeError::TimedOut))?;
+        Ok(Arrival { octets, rtt: sent.elapsed() })
     }
 }
 
@@ -88,7 +90,7 @@ impl Network for Sockets {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         Box::pin(self.carry(to, transport, query, accept, until))
     }
 
