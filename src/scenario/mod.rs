@@ -9,19 +9,46 @@ pub mod compare;
 pub mod message;
 pub mod network;
 pub mod parse;
+pub mod record;
 pub mod records;
+mod reply;
 pub mod script;
 mod settings;
+pub mod write;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::{Config, Hint, Route, RouteKind, anchors};
+use crate::rrset::Question;
 use crate::wire::Name;
-use script::Settings;
+use crate::world::{Clock, Network, Rng, World};
+use network::Script;
+use script::{Action, Scenario, Settings};
 
 /// Wall time of a scenario that sets none: 2025-01-01.
 pub const WALL: u64 = 1_735_689_600;
+
+/// The servers of a scenario and the world that they are in, whose time begins now; `seed` counts
+/// when the file has none of its own.
+pub fn world(scenario: &Arc<Scenario>, seed: u64, verbose: bool) -> (Arc<Script>, World) {
+    let script = Arc::new(Script::new(Arc::clone(scenario), verbose));
+    let world = World {
+        network: Arc::clone(&script) as Arc<dyn Network>,
+        clock: Clock::starting_at(scenario.settings.wall.unwrap_or(WALL)),
+        rng: Rng::seeded(scenario.settings.seed.unwrap_or(seed)),
+    };
+    (script, world)
+}
+
+/// The first question that a scenario asks.
+pub fn first_question(scenario: &Scenario) -> Option<&Question> {
+    scenario.steps.iter().find_map(|step| match &step.action {
+        Action::Query { entry, .. } => entry.message.question.as_ref(),
+        _ => None,
+    })
+}
 
 /// The configuration that a file asks for, with or without QNAME minimisation.
 ///
@@ -39,8 +66,11 @@ pub fn config(settings: &Settings, minimised: bool) -> Result<Config, String> {
     resolver.ipv6 = settings.ipv6;
     resolver.query_localhost = settings.query_localhost;
     resolver.qname_minimisation = minimised;
-    resolver.hints =
-        vec![Hint { name: settings.root_server_name.clone(), addresses: settings.root_servers.clone() }];
+    resolver.hints = settings.root_hints.clone();
+    if resolver.hints.is_empty() {
+        resolver.hints =
+            vec![Hint { name: settings.root_server_name.clone(), addresses: settings.root_servers.clone() }];
+    }
     if !settings.forward.is_empty() {
         let servers = settings.forward.iter().map(|address| SocketAddr::new(*address, 53)).collect();
         config.routes.push(Route { zone: Name::root(), kind: RouteKind::Forward, servers });

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::records::{question, record};
 use super::script::{
-    Action, Adjust, EdeText, Entry, ExpectedEde, FLAGS, Field, RCODES, Range, Scenario, Step, Template,
+    Action, Adjust, ERROR_KINDS, EdeText, Entry, ExpectedEde, FLAGS, Field, RCODES, Range, Scenario, Step,
+    SystemError, Template,
 };
 use super::settings::parse_settings;
 
@@ -231,6 +232,7 @@ fn parse_entry(lines: &mut Lines<'_>, begin: usize) -> Result<Entry, String> {
         adjust: Adjust::default(),
         message: Template::default(),
         raw: None,
+        error: None,
         errors: Vec::new(),
     };
     loop {
@@ -259,6 +261,7 @@ fn parse_entry(lines: &mut Lines<'_>, begin: usize) -> Result<Entry, String> {
                 }
             }
             "EDE" => entry.errors.push(parse_ede(text).or_else(|what| lines.wrong(line, what))?),
+            "ERROR" => entry.error = Some(parse_error(text).or_else(|what| lines.wrong(line, what))?),
             "RAW" => entry.raw = Some(parse_raw(lines, line)?),
             "SECTION" => parse_section(lines, line, words.next().unwrap_or(""), &mut entry.message)?,
             _ => return lines.wrong(line, format!("unknown directive `{text}` in an ENTRY")),
@@ -310,8 +313,11 @@ impl Adjust {
             "wrong_case" => self.wrong_case = true,
             "no_edns" => self.no_edns = true,
             "cookie" => self.cookie = true,
-            _ => match word.strip_prefix("delay=").map(str::parse) {
-                Some(Ok(ms)) => self.delay = Duration::from_millis(ms),
+            "once" => self.once = true,
+            _ => match word.split_once('=').map(|(key, number)| (key, number.parse::<u32>())) {
+                Some(("delay", Ok(ms))) => self.delay = Duration::from_millis(ms.into()),
+                Some(("rtt", Ok(us))) => self.rtt = Some(Duration::from_micros(us.into())),
+                Some(("turn", Ok(turn))) => self.turn = Some(turn),
                 _ => return Err(format!("unknown ADJUST word `{word}`")),
             },
         }
@@ -352,6 +358,18 @@ fn parse_ede(text: &str) -> Result<ExpectedEde, String> {
     Ok(ExpectedEde { code, text })
 }
 
+fn parse_error(text: &str) -> Result<SystemError, String> {
+    let mut parts = text.splitn(3, char::is_whitespace).skip(1);
+    let (kind, words) = (parts.next().unwrap_or(""), parts.next().unwrap_or("").trim());
+    if kind == "system" {
+        return words.parse().map(SystemError::System).map_err(|_| format!("`{words}` is not a number"));
+    }
+    match ERROR_KINDS.iter().find(|(word, _)| *word == kind) {
+        Some((_, kind)) => Ok(SystemError::Other(*kind, words.to_owned())),
+        None => Err(format!("unknown kind of ERROR `{kind}`")),
+    }
+}
+
 fn parse_raw(lines: &mut Lines<'_>, line: usize) -> Result<Vec<u8>, String> {
     let mut octets = Vec::new();
     while let Some(text) = lines.peek().filter(|text| *text != "ENTRY_END") {
@@ -371,8 +389,8 @@ fn parse_raw(lines: &mut Lines<'_>, line: usize) -> Result<Vec<u8>, String> {
 }
 
 /// Words that begin a directive of an entry, and so end a section.
-const ENTRY_WORDS: [&str; 9] =
-    ["ENTRY_END", "MANDATORY", "MATCH", "ADJUST", "REPLY", "FLAGS", "EDE", "RAW", "SECTION"];
+const ENTRY_WORDS: [&str; 10] =
+    ["ENTRY_END", "MANDATORY", "MATCH", "ADJUST", "REPLY", "FLAGS", "EDE", "ERROR", "RAW", "SECTION"];
 
 fn parse_section(lines: &mut Lines<'_>, line: usize, name: &str, into: &mut Template) -> Result<(), String> {
     if !["QUESTION", "ANSWER", "AUTHORITY", "ADDITIONAL"].contains(&name) {

@@ -3,9 +3,11 @@
 //! Knows: what a file can say, each thing once. Does not know: how it is written (`parse`), what it
 //! does (`network`; `tests/scenario` for steps).
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::config::Hint;
 use crate::rrset::{Class, Question, RrType};
 use crate::wire::{Header, Name};
 
@@ -31,6 +33,8 @@ pub struct Settings {
     pub routed_v6: bool,
     pub root_servers: Vec<IpAddr>,
     pub root_server_name: Name,
+    /// Root servers, each with a name of its own, instead of the above.
+    pub root_hints: Vec<Hint>,
     /// `None`: both modes are shown.
     pub minimisation: Option<bool>,
     pub trust_anchors: Vec<String>,
@@ -41,6 +45,10 @@ pub struct Settings {
     pub forward: Vec<IpAddr>,
     pub min_ttl: Option<u32>,
     pub max_ttl: Option<u32>,
+    /// Chooses the random numbers; `None`: the file's name does.
+    pub seed: Option<u64>,
+    /// What is not in the file is not known, as it is with a recording: such a question cannot be sent.
+    pub recording: bool,
     /// Lines `key = value` for the configuration parser.
     pub toml: String,
     /// Play once more with the first question asked beforehand.
@@ -72,8 +80,57 @@ pub struct Entry {
     pub message: Template,
     /// Sent instead of the message.
     pub raw: Option<Vec<u8>>,
+    /// What the system says instead of any reply.
+    pub error: Option<SystemError>,
     /// Extended DNS Errors that MATCH `ede` expects.
     pub errors: Vec<ExpectedEde>,
+}
+
+/// What stands behind ERROR.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SystemError {
+    /// `ERROR system N`: by the number that this machine's system gave it.
+    System(i32),
+    /// `ERROR kind words`.
+    Other(io::ErrorKind, String),
+}
+
+/// Kinds of ERROR: those that say something of a server (`upstream`), and the rest.
+pub const ERROR_KINDS: [(&str, io::ErrorKind); 10] = [
+    ("broken-pipe", io::ErrorKind::BrokenPipe),
+    ("connection-aborted", io::ErrorKind::ConnectionAborted),
+    ("connection-refused", io::ErrorKind::ConnectionRefused),
+    ("connection-reset", io::ErrorKind::ConnectionReset),
+    ("host-unreachable", io::ErrorKind::HostUnreachable),
+    ("invalid-data", io::ErrorKind::InvalidData),
+    ("network-unreachable", io::ErrorKind::NetworkUnreachable),
+    ("timed-out", io::ErrorKind::TimedOut),
+    ("unexpected-eof", io::ErrorKind::UnexpectedEof),
+    ("other", io::ErrorKind::Other),
+];
+
+impl SystemError {
+    /// As the network gives it to the resolver.
+    pub fn to_io(&self) -> io::Error {
+        match self {
+            SystemError::System(number) => io::Error::from_raw_os_error(*number),
+            SystemError::Other(kind, words) if words.is_empty() => io::Error::from(*kind),
+            SystemError::Other(kind, words) => io::Error::new(*kind, words.clone()),
+        }
+    }
+
+    /// What [`SystemError::to_io`] gives back as it was, as far as the resolver sees it.
+    pub fn of(error: &io::Error) -> SystemError {
+        if let Some(number) = error.raw_os_error() {
+            return SystemError::System(number);
+        }
+        let known = ERROR_KINDS.iter().any(|(_, kind)| *kind == error.kind());
+        let kind = if known { error.kind() } else { io::ErrorKind::Other };
+        let words = error.to_string();
+        let is_plain = words == io::Error::from(kind).to_string();
+        SystemError::Other(kind, if is_plain { String::new() } else { words })
+    }
 }
 
 /// A word of MATCH.
@@ -120,6 +177,12 @@ pub struct Adjust {
     pub wrong_case: bool,
     pub no_edns: bool,
     pub cookie: bool,
+    /// Fits one question and no more.
+    pub once: bool,
+    /// What the round trip takes, to be told to the microsecond.
+    pub rtt: Option<Duration>,
+    /// Of replies under way at the same time, the one with the lower number comes first.
+    pub turn: Option<u32>,
 }
 
 /// Header and sections.

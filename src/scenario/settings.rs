@@ -5,6 +5,9 @@
 
 use std::net::IpAddr;
 
+use crate::config::Hint;
+use crate::wire::Name;
+
 use super::records::question;
 use super::script::Settings;
 
@@ -30,6 +33,9 @@ pub(super) fn parse_settings<'a>(
         forward: Vec::new(),
         min_ttl: None,
         max_ttl: None,
+        root_hints: Vec::new(),
+        seed: None,
+        recording: false,
         toml: String::new(),
         also_warm: false,
         also_warm_by: Vec::new(),
@@ -84,6 +90,9 @@ impl Settings {
             "stub-name" => {
                 self.root_server_name = value.parse().map_err(|e| format!("`{value}` is not a name: {e}"))?;
             }
+            "root-hint" => self.add_hint(value)?,
+            "seed" => self.seed = Some(value.parse().map_err(|_| format!("`{value}` is not a number"))?),
+            "recording" => self.recording = yes_or_no(value)?,
             "forward-addr" => self.forward.push(address()?),
             "query-minimization" => self.minimisation = Some(yes_or_no(value)?),
             "trust-anchor" => self.trust_anchors.push(value.to_owned()),
@@ -105,6 +114,19 @@ impl Settings {
                 Some(setting) => self.toml.push_str(&format!("{setting} = {}\n", raw.trim())),
                 None => return Err(format!("unknown setting `{key}: {value}`")),
             },
+        }
+        Ok(())
+    }
+
+    /// `NAME ADDRESS`; addresses of one name behind each other are one server's.
+    fn add_hint(&mut self, value: &str) -> Result<(), String> {
+        let (name, address) = value.split_once(' ').ok_or("expected a name and an address")?;
+        let name: Name = name.parse().map_err(|e| format!("`{name}` is not a name: {e}"))?;
+        let address = address.trim();
+        let address = address.parse().map_err(|_| format!("`{address}` is not an address"))?;
+        match self.root_hints.last_mut().filter(|hint| hint.name == name) {
+            Some(hint) => hint.addresses.push(address),
+            None => self.root_hints.push(Hint { name, addresses: vec![address] }),
         }
         Ok(())
     }

@@ -9,10 +9,10 @@ use cnamed::scenario::compare::differences;
 use cnamed::scenario::message::{Got, Opt, encode};
 use cnamed::scenario::network::{Script, Sent};
 use cnamed::scenario::script::{Action, Entry, Field, Scenario, Settings, Step, Template};
-use cnamed::scenario::{WALL, config};
+use cnamed::scenario::{config, first_question, world};
 use cnamed::server::Service;
 use cnamed::wire::Header;
-use cnamed::world::{Clock, Rng, Transport, World};
+use cnamed::world::Transport;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -85,12 +85,7 @@ impl Player {
     fn new(scenario: Arc<Scenario>, mode: Mode, verbose: bool) -> Result<Player, String> {
         let settings = &scenario.settings;
         let config = config(settings, mode.minimised).map_err(|e| format!("{}: {e}", scenario.file))?;
-        let script = Arc::new(Script::new(scenario.clone(), verbose));
-        let world = World {
-            network: script.clone(),
-            clock: Clock::starting_at(settings.wall.unwrap_or(WALL)),
-            rng: Rng::seeded(seed(&scenario.file, mode)),
-        };
+        let (script, world) = world(&scenario, seed(&scenario.file, mode), verbose);
         let service = Service::new(Arc::new(config), world);
         Ok(Player { scenario, mode, script, service, next_id: 4096, answer: None, took: Duration::ZERO })
     }
@@ -131,7 +126,7 @@ impl Player {
         let questions: Vec<Question> = match self.mode.start {
             Start::Cold => Vec::new(),
             Start::WarmBy(i) => scenario.settings.also_warm_by.get(i).cloned().unwrap_or_default(),
-            Start::Warm => scenario.steps.iter().find_map(first_question).into_iter().collect(),
+            Start::Warm => first_question(scenario).cloned().into_iter().collect(),
         };
         for question in questions {
             let text = question.to_string();
@@ -243,13 +238,6 @@ impl Player {
         };
         let differences = differences(entry, answer);
         if differences.is_empty() { Ok(()) } else { Err(differences.join("\n  ")) }
-    }
-}
-
-fn first_question(step: &Step) -> Option<Question> {
-    match &step.action {
-        Action::Query { entry, .. } => entry.message.question.clone(),
-        _ => None,
     }
 }
 

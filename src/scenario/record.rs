@@ -1,0 +1,144 @@
+//! Recording: a network that notes what passes through it.
+//!
+//! Knows: each message to a server and what came of it, with times. Does not know: how that is
+//! written (`write`). Shown by: `tests/replay.rs`.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::script::SystemError;
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
+
+/// Messages kept. One question sends far fewer (`resolver.max-upstream-queries`).
+pub const MAX_EXCHANGES: usize = 10_000;
+
+/// A message to a server.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Exchange {
+    /// Since the recording began.
+    pub sent: Duration,
+    pub to: SocketAddr,
+    pub transport: Transport,
+    pub query: Vec<u8>,
+    pub outcome: Outcome,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Outcome {
+    /// Nothing, or nobody waited any more.
+    Nothing,
+    /// This datagram or message; `turn` counts what came, of all exchanges.
+    Came { octets: Vec<u8>, rtt: Duration, turn: u32 },
+    /// The system's word.
+    Error { error: SystemError, after: Duration, turn: u32 },
+}
+
+/// Notes what passes through a network.
+pub struct Recorder {
+    network: Arc<dyn Network>,
+    start: Instant,
+    log: Mutex<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    exchanges: Vec<Exchange>,
+    turns: u32,
+}
+
+impl Recorder {
+    /// A recording that begins now.
+    pub fn new(network: Arc<dyn Network>) -> Arc<Recorder> {
+        Arc::new(Recorder { network, start: Instant::now(), log: Mutex::default() })
+    }
+
+    /// What has passed so far, in the order of sending; what is under way came to nothing.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        lock(&self.log).exchanges.clone()
+    }
+
+    /// Its number; `None`: there are too many.
+    fn sent(&self, to: SocketAddr, transport: Transport, query: &[u8]) -> Option<usize> {
+        let mut log = lock(&self.log);
+        if log.exchanges.len() == MAX_EXCHANGES {
+            return None;
+        }
+        let sent = self.start.elapsed();
+        log.exchanges.push(Exchange {
+            sent,
+            to,
+            transport,
+            query: query.to_vec(),
+            outcome: Outcome::Nothing,
+        });
+        Some(log.exchanges.len() - 1)
+    }
+
+    fn settle(&self, number: Option<usize>, outcome: impl FnOnce(u32) -> Outcome) {
+        let mut log = lock(&self.log);
+        let turn = log.turns;
+        log.turns = turn.saturating_add(1);
+        if let Some(exchange) = number.and_then(|number| log.exchanges.get_mut(number)) {
+            exchange.outcome = outcome(turn);
+        }
+    }
+}
+
+/// What the file can hold: nothing that is finer may show in what follows.
+fn in_microseconds(time: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
+impl Network for Recorder {
+    fn exchange<'a>(
+        &'a self,
+        to: SocketAddr,
+        transport: Transport,
+        query: &'a [u8],
+        accept: &'a Accept<'a>,
+        until: Instant,
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        let number = self.sent(to, transport, query);
+        let since = Instant::now();
+        Box::pin(async move {
+            let missed = Mutex::new(None);
+            let listening = |reply: &[u8]| {
+                let verdict = accept(reply);
+                if verdict == Verdict::NearMiss {
+                    *lock(&missed) = Some(reply.to_vec());
+                }
+                verdict
+            };
+            let result = self.network.exchange(to, transport, query, &listening, until).await;
+            let took = in_microseconds(since.elapsed());
+            match result {
+                Ok(Arrival { octets, rtt }) => {
+                    let rtt = in_microseconds(rtt);
+                    self.settle(number, |turn| Outcome::Came { octets: octets.clone(), rtt, turn });
+                    Ok(Arrival { octets, rtt })
+                }
+                Err(ExchangeError::NearMiss) => {
+                    let octets = lock(&missed).take().unwrap_or_default();
+                    self.settle(number, |turn| Outcome::Came { octets, rtt: took, turn });
+                    Err(ExchangeError::NearMiss)
+                }
+                Err(ExchangeError::Io(error)) => {
+                    let told = SystemError::of(&error);
+                    self.settle(number, |turn| Outcome::Error { error: told, after: took, turn });
+                    Err(ExchangeError::Io(error))
+                }
+                Err(ExchangeError::TimedOut) => Err(ExchangeError::TimedOut),
+            }
+        })
+    }
+
+    fn routes(&self) -> Routes {
+        self.network.routes()
+    }
+}
