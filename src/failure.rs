@@ -37,6 +37,42 @@ impl Ede {
     pub const INVALID_DATA: u16 = 24;
     pub const UNSUPPORTED_NSEC3_ITERATIONS: u16 = 27;
 
+    /// As RFC 8914 §4 names it, and the IANA registry since.
+    pub fn name(&self) -> &'static str {
+        const NAMES: [&str; 26] = [
+            "Other",
+            "Unsupported DNSKEY Algorithm",
+            "Unsupported DS Digest Type",
+            "Stale Answer",
+            "Forged Answer",
+            "DNSSEC Indeterminate",
+            "DNSSEC Bogus",
+            "Signature Expired",
+            "Signature Not Yet Valid",
+            "DNSKEY Missing",
+            "RRSIGs Missing",
+            "No Zone Key Bit Set",
+            "NSEC Missing",
+            "Cached Error",
+            "Not Ready",
+            "Blocked",
+            "Censored",
+            "Filtered",
+            "Prohibited",
+            "Stale NXDOMAIN Answer",
+            "Not Authoritative",
+            "Not Supported",
+            "No Reachable Authority",
+            "Network Error",
+            "Invalid Data",
+            "Signature Expired before Valid",
+        ];
+        if self.code == Ede::UNSUPPORTED_NSEC3_ITERATIONS {
+            return "Unsupported NSEC3 Iterations Value";
+        }
+        NAMES.get(usize::from(self.code)).copied().unwrap_or("see the IANA registry")
+    }
+
     /// An EDE whose text is cut at a character boundary to what R22 allows.
     pub fn new(code: u16, text: impl Into<String>) -> Ede {
         let mut text = text.into();

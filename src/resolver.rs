@@ -22,7 +22,7 @@ use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::{Event, Why};
+use crate::trace::{End, Event, Ttl, Why};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::World;
@@ -198,6 +198,7 @@ impl Resolver {
             note_stale(&mut answer, request, &owner, question.rtype, &hop);
             self.note_iterations(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
             answer.secure &= hop.security() == Security::Secure;
+            note_end(request, &owner, question.rtype, &hop);
             match hop {
                 Hop::Alias(alias) => {
                     let followed = chain.follow(&alias.redirection());
@@ -464,9 +465,32 @@ fn note_alias(request: &Request, owner: &Name, alias: &Alias) {
             owner: owner.clone(),
             target,
             dname: redirection.dname().and_then(|d| Some((d.owner.clone(), d.target()?))),
-            ttl: alias.sets().iter().map(|h| h.left).min().unwrap_or(0),
+            ttl: shortest(&alias.sets()).unwrap_or(Ttl { left: 0, original: 0 }),
+            security: alias.sets().first().map(|held| held.security.clone()).unwrap_or_default(),
         }
     });
+}
+
+/// Where the chain ends.
+fn note_end(request: &Request, owner: &Name, rtype: RrType, hop: &Hop) {
+    let end = match hop {
+        Hop::Alias(_) => return,
+        Hop::Data(_) => End::Data,
+        Hop::NoData(_) => End::NoData,
+        Hop::NxDomain(_) => End::NxDomain,
+    };
+    request.trace.note(0, || Event::Ended {
+        question: Question::new(owner.clone(), rtype),
+        end,
+        ttl: shortest(&hop.sets()),
+        security: hop.security(),
+    });
+}
+
+/// The time of the set that goes first.
+fn shortest(sets: &[&Held]) -> Option<Ttl> {
+    let first = sets.iter().min_by_key(|held| held.left)?;
+    Some(Ttl { left: first.left, original: first.set.ttl })
 }
 
 /// EDE 3 or 19 for a stale hop, naming it (R39).

@@ -43,6 +43,8 @@ pub enum Event {
         question: Question,
         transport: Transport,
         edns: bool,
+        /// Its letters are in random case (0x20).
+        mixed_case: bool,
         minimised: bool,
     },
     /// Its reply came and was understood. `cookie`: it repeated ours.
@@ -75,13 +77,54 @@ pub enum Event {
     Reached { addresses: Vec<IpAddr>, glue: bool },
     /// The owner is an alias; none that lacks a target can be followed (R12). A DNAME has made it
     /// when there is one: its owner and its target.
-    AliasFollowed { owner: Name, target: Option<Name>, dname: Option<(Name, Name)>, ttl: u32 },
+    AliasFollowed {
+        owner: Name,
+        target: Option<Name>,
+        dname: Option<(Name, Name)>,
+        ttl: Ttl,
+        security: Security,
+    },
+    /// The chain has come to its end: what the owner is, and for how long.
+    Ended { question: Question, end: End, ttl: Option<Ttl>, security: Security },
+    /// The operator's word changed what was done.
+    Policy { policy: Policy },
     /// Something odd about the data that operators should know.
     Lint { code: LintCode, owner: Name },
     /// A stale RRset is served since it could not be refreshed.
     Stale { owner: Name, rtype: RrType },
     /// It ended without an answer.
     Failed { failure: Failure },
+}
+
+/// Seconds that something may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ttl {
+    /// Of them are left.
+    pub left: u32,
+    /// As its zone gave it.
+    pub original: u32,
+}
+
+/// What stands at the end of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum End {
+    Data,
+    NoData,
+    NxDomain,
+}
+
+/// Settings that changed what was done for a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// A special-use name (RFC 6761, RFC 6303): it was answered here.
+    LocalName,
+    /// `[[stub]]`: the servers of this zone are configured.
+    Stub(Name),
+    /// `[[forward]]`: these servers were asked to resolve.
+    Forward(Name),
+    /// Nothing is validated there (RFC 7646).
+    NegativeTrustAnchor,
 }
 
 /// Why something is wanted.
@@ -224,6 +267,17 @@ impl fmt::Display for Dropped {
             Dropped::SecondAlias => "a second alias at its owner",
             Dropped::Malformed => "malformed",
         })
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Policy::LocalName => f.write_str("answered by cnamed itself: nobody else is asked for this name"),
+            Policy::Stub(zone) => write!(f, "the servers of {zone} are configured ([[stub]])"),
+            Policy::Forward(zone) => write!(f, "{zone} is forwarded as configured ([[forward]])"),
+            Policy::NegativeTrustAnchor => f.write_str("not validated: a negative trust anchor is above it"),
+        }
     }
 }
 

@@ -707,7 +707,6 @@ fn version_help_and_usage() {
 fn what_is_not_implemented_yet_says_so_with_exit_code_2() {
     for later in [
         &["check", "example.com"][..],
-        &["trace", "--lab", "example.com", "--format", "json"],
         &["trace", "--lab", "example.com", "--format", "mermaid"],
         &["trace", "--lab", "example.com", "--format", "dot"],
         &["trace", "--lab", "example.com", "--format", "svg"],

@@ -55,7 +55,7 @@ impl Network for Far {
     }
 }
 
-async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
+pub(crate) async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
     let (name, rtype) = text.split_once(' ').unwrap_or((text, "A"));
     let question = Question::new(name.parse().unwrap(), rtype.parse().unwrap());
     let lab = lab::World::embedded().unwrap().with_rng(Rng::seeded(1));
@@ -68,7 +68,7 @@ async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Report {
 }
 
 /// IPv4 only: half the look-ups, and the trees stay short.
-async fn trace(text: &str) -> Report {
+pub(crate) async fn trace(text: &str) -> Report {
     trace_with(text, |config| config.resolver.ipv6 = false).await
 }
 
@@ -128,7 +128,7 @@ fn the_documentation_shows_what_is_drawn() {
 }
 
 /// The hops of an answer, as a report has them.
-fn hops_of(report: &Report) -> Vec<AliasSeen> {
+pub(crate) fn hops_of(report: &Report) -> Vec<AliasSeen> {
     use cnamed::cache::rrsets::Alias;
     let seen = report.answer.hops.iter().map(|alias| {
         let redirection = alias.redirection();

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
+pub use trace::args::{TraceArgs, TraceFormat};
 
 /// Exit code for bad usage, which includes a configuration that is refused; clap's own is the same.
 pub const BAD_USAGE: u8 = 2;
@@ -88,53 +89,6 @@ pub struct ServeArgs {
     /// Make that world from the master files in a folder
     #[arg(long, value_name = "DIR", requires = "lab")]
     pub lab_zones: Option<PathBuf>,
-}
-
-/// Resolve once from a cold cache and show every hop
-///
-/// Exit code 0: an answer; 1: the chain or the resolution failed (a loop, too long, SERVFAIL …);
-/// 2: bad usage; 3: no network.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  cnamed trace www.example.com         Addresses (type A)
-  cnamed trace example.com MX          Another type, by mnemonic or as in TYPE65
-  cnamed trace --lab www.example.com   The same in the embedded world")]
-pub struct TraceArgs {
-    /// Domain name; a missing final dot is added
-    pub name: String,
-    /// RR type by mnemonic, or as in TYPE65; A when not given
-    #[arg(value_name = "TYPE")]
-    pub rtype: Option<String>,
-    /// Configuration file; without it: the defaults (see `cnamed config default`)
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Resolve inside an embedded, offline DNS world instead of the internet
-    #[arg(long)]
-    pub lab: bool,
-    /// Make that world from the master files in a folder
-    #[arg(long, value_name = "DIR", requires = "lab")]
-    pub lab_zones: Option<PathBuf>,
-    /// How to show it
-    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
-    pub format: TraceFormat,
-}
-
-/// What a trace is shown as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TraceFormat {
-    /// A tree for people
-    Text,
-    /// For programs (not implemented yet)
-    Json,
-    /// A sequence diagram (not implemented yet)
-    Mermaid,
-    /// For Graphviz (not implemented yet)
-    Dot,
-    /// A picture (not implemented yet)
-    Svg,
-    /// A page (not implemented yet)
-    Html,
 }
 
 /// Look for mistakes in aliases (not implemented yet)
@@ -238,7 +192,7 @@ mod tests {
         let Ok(Command::Trace(args)) = parse("cnamed trace a.example MX --format text") else {
             panic!("not trace")
         };
-        assert_eq!((args.name.as_str(), args.rtype.as_deref()), ("a.example", Some("MX")));
+        assert_eq!((args.name.as_deref(), args.rtype.as_deref()), (Some("a.example"), Some("MX")));
         assert!(
             matches!(parse("cnamed check a b --format json"), Ok(Command::Check(args)) if args.names.len() == 2)
         );

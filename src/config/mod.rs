@@ -149,6 +149,12 @@ pub struct Log {
 }
 
 impl Config {
+    /// The `[[stub]]` or `[[forward]]` zone that `name` is in; the closest counts.
+    pub fn route_over(&self, name: &Name) -> Option<&Route> {
+        let routes = self.routes.iter().filter(|route| name.is_at_or_below(&route.zone));
+        routes.max_by_key(|route| route.zone.label_count())
+    }
+
     /// Nothing set: what the table's defaults are then written into.
     fn blank() -> Config {
         Config {

@@ -101,8 +101,7 @@ impl Walker {
 
 impl<'a> Asking<'a> {
     fn new(context: Context<'a>) -> Asking<'a> {
-        let Question { name, rtype, .. } = context.question;
-        let rng = context.walker.world.rng.about((&context.cut.zone, name, rtype));
+        let rng = context.walker.world.rng.about(&context.cut.zone);
         let mut asking = Asking {
             context,
             rng,

@@ -31,7 +31,7 @@ use crate::dnssec::anchors::TrustAnchors;
 use crate::failure::{Failure, Limit, Tally};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::{CutFrom, Event, LintCode, Why};
+use crate::trace::{CutFrom, Event, LintCode, Policy, Why};
 use crate::trust::Rank;
 use crate::trust::scrub::{Manner, NameServer, Proof, Referral, Reply, Volunteered};
 use crate::upstream::Upstream;
@@ -336,6 +336,7 @@ impl Walker {
         if for_reach && let Some(glue) = glue_for(&cut, name) {
             return Ok(Walked::Glue(glue));
         }
+        note_route(request, name, scope.id);
         let labels = name.label_count();
         let mut shown = cut.zone.label_count();
         let mut minimise = request.config.resolver.qname_minimisation;
@@ -503,12 +504,7 @@ impl Walker {
         let now = self.world.clock.now();
         let above = if rtype == RrType::DS { name.parent() } else { None };
         let name = above.as_ref().unwrap_or(name);
-        let route = request
-            .config
-            .routes
-            .iter()
-            .filter(|route| name.is_at_or_below(&route.zone))
-            .max_by_key(|route| route.zone.label_count());
+        let route = request.config.route_over(name);
         let known = self.cache.cuts.closest(name, now);
         if let Some(route) = route {
             let below = known.filter(|cut| route.kind == RouteKind::Stub && cut.zone.is_below(&route.zone));
@@ -700,4 +696,14 @@ fn may_go_deeper(scope: &Scope) -> bool {
 
 fn server_at(address: IpAddr) -> SocketAddr {
     SocketAddr::new(address, PORT)
+}
+
+fn note_route(request: &Request, name: &Name, scope: u32) {
+    let Some(route) = request.config.route_over(name) else { return };
+    request.trace.note(scope, || Event::Policy {
+        policy: match route.kind {
+            RouteKind::Stub => Policy::Stub(route.zone.clone()),
+            RouteKind::Forward => Policy::Forward(route.zone.clone()),
+        },
+    });
 }

@@ -24,7 +24,7 @@ use crate::dnssec::keys::{self, Anchor, DsUse, ZoneKeys};
 use crate::dnssec::{Reason, Security, Trust, verify};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::{Event, Why};
+use crate::trace::{self, Event, Why};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::BoxFuture;
@@ -88,6 +88,9 @@ impl Walker {
                 Hop::NoData(denial) => self.judge_denial(case, question, denial, false).await,
                 Hop::NxDomain(denial) => self.judge_denial(case, question, denial, true).await,
             };
+            if anchors.is_negative(&question.name) {
+                request.trace.note(scope.id, || Event::Policy { policy: trace::Policy::NegativeTrustAnchor });
+            }
             request.trace.note(scope.id, || Event::Judged {
                 question: question.clone(),
                 security: judged.security.clone(),

@@ -6,9 +6,13 @@
 //! beside it and take the same [`Report`]). It decides nothing: what is not in the trace or the
 //! answer is not shown. Shown by: `tests/trace_text.rs`.
 
+pub mod json;
+pub mod outline;
+mod sorter;
 pub mod text;
+pub mod words;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -17,9 +21,10 @@ use crate::failure::Failure;
 use crate::request::Request;
 use crate::resolver::Answer;
 use crate::rrset::{Question, RrType};
-use crate::trace::{Again, CutFrom, Dropped, Event, Flaw, LintCode, Meaning, Timed, Why};
+use crate::trace::{Again, CutFrom, Dropped, End, Event, Flaw, LintCode, Meaning, Policy, Timed, Ttl, Why};
 use crate::wire::Name;
 use crate::world::Transport;
+use sorter::Sorter;
 
 /// One request, from its question to its answer.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub struct Report {
     pub hops: Vec<HopSeen>,
     /// Look-ups for the additional section (RFC 9460 §4.2).
     pub additional: Vec<LookUp>,
+    /// Where it failed, if it did.
+    pub failed: Option<FailedAt>,
     /// What it took.
     pub cost: Cost,
 }
@@ -41,10 +48,31 @@ pub struct HopSeen {
     pub look_up: LookUp,
     /// Where it leads, when it is an alias.
     pub alias: Option<AliasSeen>,
+    /// What it is, when the chain ends here. Neither this nor an alias: nobody could tell.
+    pub end: Option<End>,
+    /// Of the set that goes first; absent when there is none.
+    pub ttl: Option<Ttl>,
+    /// How far it is proven.
+    pub security: Security,
+    /// Whose servers told it, when anybody was asked.
+    pub zone: Option<Name>,
     /// The hop, counted from 1, whose reply brought this one along (alias-rules R3).
     pub brought_by: Option<usize>,
     /// It was past its time and could not be refreshed.
     pub stale: bool,
+}
+
+/// The exact step at which a resolution failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedAt {
+    /// The hop, counted from 1.
+    pub hop: usize,
+    /// From the hop's own question down to the look-up, among those it needed, that failed.
+    pub path: Vec<Question>,
+    /// Whose servers were being asked there.
+    pub zone: Option<Name>,
+    /// The hop to which the chain comes back, when it loops.
+    pub returns_to: Option<usize>,
 }
 
 /// An alias.
@@ -69,6 +97,8 @@ pub struct LookUp {
     pub why: Why,
     /// In order of time; what follows a cut was done at that cut.
     pub steps: Vec<Step>,
+    /// Settings that touched it.
+    pub policy: Vec<Policy>,
 }
 
 /// One thing that a look-up did.
@@ -109,6 +139,8 @@ pub struct Exchange {
     pub question: Question,
     pub transport: Transport,
     pub edns: bool,
+    /// 0x20.
+    pub mixed_case: bool,
     pub minimised: bool,
     pub outcome: Outcome,
     /// Why the server is not asked any more.
@@ -147,6 +179,19 @@ pub enum Outcome {
     },
     /// Nothing is known yet.
     Pending,
+}
+
+impl Outcome {
+    /// How long it took until this was known, or until nobody waited any more.
+    pub fn took(&self) -> Option<Duration> {
+        match self {
+            Outcome::Replied { rtt: time, .. }
+            | Outcome::Again { rtt: time, .. }
+            | Outcome::Silent { waited: time }
+            | Outcome::GivenUp { waited: time } => Some(*time),
+            Outcome::NearMiss | Outcome::Unreachable { .. } | Outcome::Pending => None,
+        }
+    }
 }
 
 /// Where the data of a look-up came from.
@@ -199,7 +244,8 @@ impl Report {
             sorter.take(event);
         }
         let (hops, additional) = sorter.finish(elapsed);
-        Report { answer, hops, additional, cost }
+        let failed = answer.failure.as_ref().and_then(|failure| FailedAt::find(failure, &hops));
+        Report { answer, hops, additional, failed, cost }
     }
 
     /// Did nothing at all come from anybody, although the root or the system itself was tried? Then
@@ -216,7 +262,69 @@ impl Report {
     }
 }
 
+impl FailedAt {
+    fn find(failure: &Failure, hops: &[HopSeen]) -> Option<FailedAt> {
+        let last = hops.last()?;
+        let returns_to = match failure {
+            Failure::Loop(names) => {
+                let first = names.first()?;
+                hops.iter().position(|hop| hop.look_up.question.name == *first).map(|at| at + 1)
+            }
+            _ => None,
+        };
+        let mut path = vec![last.look_up.question.clone()];
+        let mut at = &last.look_up;
+        // What comes of a chain of aliases is no matter of one look-up.
+        while last.alias.is_none()
+            && let Some(deeper) = at.failing()
+        {
+            path.push(deeper.question.clone());
+            at = deeper;
+        }
+        Some(FailedAt { hop: hops.len(), path, zone: at.zone().cloned(), returns_to })
+    }
+}
+
 impl LookUp {
+    /// The look-up it needed that failed last, if its own servers have not been asked since.
+    fn failing(&self) -> Option<&LookUp> {
+        for step in self.steps.iter().rev() {
+            match step {
+                Step::Needed(needed) if needed.has_failed() => return Some(needed),
+                Step::Exchange(_) => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn has_failed(&self) -> bool {
+        let bad = |step: &Step| matches!(step, Step::Failed(_) | Step::Judged(Security::Bogus(_)));
+        self.steps.iter().any(bad)
+            || matches!(self.steps.last(), Some(Step::Reached { addresses, .. }) if addresses.is_empty())
+    }
+
+    /// The last zone whose servers it came to.
+    fn zone(&self) -> Option<&Name> {
+        self.steps.iter().rev().find_map(|step| match step {
+            Step::Cut { zone, .. } => Some(zone),
+            _ => None,
+        })
+    }
+
+    /// The last verdict on its data.
+    fn verdict(&self) -> Option<Security> {
+        self.steps.iter().rev().find_map(|step| match step {
+            Step::Judged(security) => Some(security.clone()),
+            _ => None,
+        })
+    }
+
+    /// The exchange that told it, when the data came from a server.
+    pub fn server(&self) -> Option<&Exchange> {
+        if let Source::Server(exchange) = self.source() { Some(exchange) } else { None }
+    }
+
     /// Where its data came from.
     pub fn source(&self) -> Source<'_> {
         for step in self.steps.iter().rev() {
@@ -259,246 +367,4 @@ fn servers_and_zones(events: &[Timed]) -> (usize, usize) {
         }
     }
     (servers.len(), zones.len())
-}
-
-/// A look-up while its events are sorted out.
-struct Draft {
-    question: Question,
-    why: Why,
-    steps: Vec<DraftStep>,
-    /// The exchange whose reply is being read.
-    reading: Option<usize>,
-}
-
-enum DraftStep {
-    Done(Step),
-    /// The look-up of this scope.
-    Needed(u32),
-}
-
-impl Draft {
-    fn exchange(&mut self, at: usize) -> Option<&mut Exchange> {
-        match self.steps.get_mut(at) {
-            Some(DraftStep::Done(Step::Exchange(exchange))) => Some(exchange),
-            _ => None,
-        }
-    }
-
-    fn exchanges(&mut self) -> impl DoubleEndedIterator<Item = &mut Exchange> {
-        self.steps.iter_mut().filter_map(|step| match step {
-            DraftStep::Done(Step::Exchange(exchange)) => Some(&mut **exchange),
-            _ => None,
-        })
-    }
-
-    /// Nobody waits any more for what has not been answered.
-    fn give_up(&mut self, now: Duration) {
-        let pending = |exchange: &&mut Exchange| exchange.outcome == Outcome::Pending;
-        for exchange in self.exchanges().filter(pending).filter(|exchange| exchange.flaw.is_none()) {
-            exchange.outcome = Outcome::GivenUp { waited: now.saturating_sub(exchange.sent) };
-        }
-    }
-
-    fn is_at(&self, zone: &Name) -> bool {
-        let last = self.steps.iter().rev().find_map(|step| match step {
-            DraftStep::Done(Step::Cut { zone, .. }) => Some(zone),
-            _ => None,
-        });
-        last == Some(zone)
-    }
-}
-
-/// A hop while its events are sorted out.
-struct HopDraft {
-    scope: u32,
-    alias: Option<AliasSeen>,
-    stale: bool,
-}
-
-/// Sorts events by look-up and exchange.
-#[derive(Default)]
-struct Sorter {
-    drafts: BTreeMap<u32, Draft>,
-    /// By the exchange's number: scope and place among its steps.
-    exchanges: HashMap<u32, (u32, usize)>,
-    hops: Vec<HopDraft>,
-    additional: Vec<u32>,
-    /// What came along with another's reply: in which scope.
-    volunteered: Vec<(u32, Name, RrType)>,
-}
-
-impl Sorter {
-    fn take(&mut self, Timed { at, scope, event }: Timed) {
-        match event {
-            Event::Wanted { question, why, parent } => self.want(scope, question, why, parent),
-            Event::Sent { .. } => self.send(at, scope, event),
-            Event::Received { exchange, rtt, octets, meaning, cookie, .. } => {
-                self.settle(exchange, |_| Outcome::Replied { rtt, octets, meaning, cookie });
-                let place = self.exchanges.get(&exchange).copied();
-                if let (Some((_, place)), Some(draft)) = (place, self.drafts.get_mut(&scope)) {
-                    draft.reading = Some(place);
-                    if meaning != Meaning::Unusable {
-                        draft.give_up(at);
-                    }
-                }
-            }
-            Event::Again { exchange, rtt, octets, why, .. } => {
-                self.settle(exchange, |_| Outcome::Again { rtt, octets, why });
-            }
-            Event::NearMiss { exchange, .. } => self.settle(exchange, |_| Outcome::NearMiss),
-            Event::Silent { exchange, .. } => {
-                self.settle(exchange, |sent| Outcome::Silent { waited: at.saturating_sub(sent) });
-            }
-            Event::Unreachable { exchange, error, .. } => {
-                self.settle(exchange, |_| Outcome::Unreachable { error });
-            }
-            Event::Stored { owner, rtype, volunteered: true, .. } => {
-                self.keep_volunteered(scope, owner, rtype);
-            }
-            Event::AliasFollowed { owner, target, dname, ttl } => {
-                if let Some(hop) = self.hops.last_mut() {
-                    hop.alias = Some(AliasSeen { owner, target, dname, ttl });
-                }
-            }
-            Event::Stale { .. } => {
-                if let Some(hop) = self.hops.last_mut() {
-                    hop.stale = true;
-                }
-            }
-            event => {
-                if let Some(draft) = self.drafts.get_mut(&scope) {
-                    note(draft, at, event);
-                }
-            }
-        }
-    }
-
-    fn want(&mut self, scope: u32, question: Question, why: Why, parent: u32) {
-        let draft = Draft { question, why, steps: Vec::new(), reading: None };
-        self.drafts.insert(scope, draft);
-        match (why, self.drafts.get_mut(&parent)) {
-            (Why::Hop, _) => self.hops.push(HopDraft { scope, alias: None, stale: false }),
-            // A look-up is always younger than what needs it: there is no way round in a circle.
-            (_, Some(above)) if parent < scope => above.steps.push(DraftStep::Needed(scope)),
-            _ => self.additional.push(scope),
-        }
-    }
-
-    fn send(&mut self, at: Duration, scope: u32, event: Event) {
-        let Event::Sent { exchange, server, server_name, zone, question, transport, edns, minimised } = event
-        else {
-            return;
-        };
-        let sent = Exchange {
-            sent: at,
-            server,
-            server_name,
-            zone,
-            question,
-            transport,
-            edns,
-            minimised,
-            outcome: Outcome::Pending,
-            flaw: None,
-            dropped: Vec::new(),
-            lints: Vec::new(),
-        };
-        let Some(draft) = self.drafts.get_mut(&scope) else { return };
-        self.exchanges.insert(exchange, (scope, draft.steps.len()));
-        draft.steps.push(DraftStep::Done(Step::Exchange(Box::new(sent))));
-    }
-
-    /// What was dropped as not asked for has been taken after all (R3).
-    fn keep_volunteered(&mut self, scope: u32, owner: Name, rtype: RrType) {
-        if let Some(draft) = self.drafts.get_mut(&scope)
-            && let Some(exchange) = draft.reading.and_then(|place| draft.exchange(place))
-        {
-            exchange.dropped.retain(|(name, kind, _)| (name, *kind) != (&owner, rtype));
-        }
-        self.volunteered.push((scope, owner, rtype));
-    }
-
-    fn settle(&mut self, exchange: u32, outcome: impl FnOnce(Duration) -> Outcome) {
-        let Some((scope, place)) = self.exchanges.get(&exchange) else { return };
-        if let Some(exchange) = self.drafts.get_mut(scope).and_then(|draft| draft.exchange(*place)) {
-            exchange.outcome = outcome(exchange.sent);
-        }
-    }
-
-    fn finish(mut self, end: Duration) -> (Vec<HopSeen>, Vec<LookUp>) {
-        self.drafts.values_mut().for_each(|draft| draft.give_up(end));
-        let scopes: Vec<u32> = self.hops.iter().map(|hop| hop.scope).collect();
-        let mut hops: Vec<HopSeen> = Vec::new();
-        for hop in std::mem::take(&mut self.hops) {
-            let Some(look_up) = self.assemble(hop.scope) else { continue };
-            let Question { name, rtype, .. } = &look_up.question;
-            let same = |owner: &Name, kind| owner == name && (kind == *rtype || kind == RrType::CNAME);
-            let brought = self.volunteered.iter().find(|(_, owner, kind)| same(owner, *kind));
-            let brought_by = brought.and_then(|(scope, ..)| scopes.iter().position(|hop| hop == scope));
-            hops.push(HopSeen {
-                look_up,
-                alias: hop.alias,
-                brought_by: brought_by.map(|from| from + 1),
-                stale: hop.stale,
-            });
-        }
-        let additional = std::mem::take(&mut self.additional);
-        (hops, additional.into_iter().filter_map(|scope| self.assemble(scope)).collect())
-    }
-
-    /// The look-up of a scope with all that it needed; each level has cost a message of the budget.
-    fn assemble(&mut self, scope: u32) -> Option<LookUp> {
-        let Draft { question, why, steps, .. } = self.drafts.remove(&scope)?;
-        let steps = steps.into_iter().filter_map(|step| match step {
-            DraftStep::Done(step) => Some(step),
-            DraftStep::Needed(scope) => self.assemble(scope).map(Step::Needed),
-        });
-        let steps = steps.collect();
-        Some(LookUp { question, why, steps })
-    }
-}
-
-/// What concerns the look-up as a whole, or the reply that it reads at the moment.
-fn note(draft: &mut Draft, at: Duration, event: Event) {
-    let reading = draft.reading;
-    let step = match event {
-        Event::CacheHit { ttl, stale, .. } => Step::CacheHit { ttl, stale },
-        Event::Joined { .. } => Step::Joined,
-        Event::CutFound { zone, from, servers } => {
-            draft.give_up(at);
-            // The walk says it again before each question to the same servers.
-            if draft.is_at(&zone) {
-                return;
-            }
-            Step::Cut { zone, from, servers }
-        }
-        Event::Judged { security, .. } => Step::Judged(security),
-        Event::Reached { addresses, glue } => Step::Reached { addresses, glue },
-        Event::Failed { failure } => {
-            draft.give_up(at);
-            Step::Failed(failure)
-        }
-        Event::Flawed { server, flaw, .. } => {
-            if let Some(exchange) = draft.exchanges().rev().find(|exchange| exchange.server == server) {
-                exchange.flaw = Some(flaw);
-            }
-            return;
-        }
-        Event::Dropped { owner, rtype, why } => {
-            if let Some(exchange) = reading.and_then(|place| draft.exchange(place)) {
-                exchange.dropped.push((owner, rtype, why));
-            }
-            return;
-        }
-        Event::Lint { code, owner } => {
-            let reply = reading.filter(|_| code != LintCode::NsTargetAlias);
-            if let Some(exchange) = reply.and_then(|place| draft.exchange(place)) {
-                exchange.lints.push((code, owner));
-                return;
-            }
-            Step::Lint { code, owner }
-        }
-        _ => return,
-    };
-    draft.steps.push(DraftStep::Done(step));
 }

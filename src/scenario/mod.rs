@@ -14,6 +14,7 @@ pub mod records;
 mod reply;
 pub mod script;
 mod settings;
+mod turns;
 pub mod write;
 
 use std::net::SocketAddr;

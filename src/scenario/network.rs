@@ -6,7 +6,7 @@
 //! question that nothing answers is answered SERVFAIL and fails the scenario; in a recording, nobody
 //! can be reached about it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,16 +14,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::compare::differences;
 use super::message::{Got, rcode_name};
 use super::reply::{Fate, fate_of, servfail};
 use super::script::{Action, Entry, Scenario};
-
-/// As finely as timers count.
-const TICK: Duration = Duration::from_millis(1);
+use super::turns::Turns;
 
 /// Plays the servers of one scenario.
 pub struct Script {
@@ -31,8 +28,7 @@ pub struct Script {
     start: Instant,
     verbose: bool,
     state: Mutex<State>,
-    /// A reply with a turn came, or nobody waits for it any more.
-    came: Notify,
+    turns: Turns,
 }
 
 #[derive(Default)]
@@ -44,10 +40,6 @@ struct State {
     used_replies: HashSet<usize>,
     fired: HashSet<usize>,
     complaints: Vec<String>,
-    /// Turns of the replies under way.
-    under_way: BTreeSet<u32>,
-    /// When a reply with a turn came last.
-    last_turn: Option<Instant>,
 }
 
 /// One message that the resolver sent.
@@ -62,7 +54,7 @@ pub struct Sent {
 impl Script {
     /// Servers of a scenario whose time begins now; `verbose`: each message is told on stderr.
     pub fn new(scenario: Arc<Scenario>, verbose: bool) -> Script {
-        Script { scenario, start: Instant::now(), verbose, state: Mutex::default(), came: Notify::new() }
+        Script { scenario, start: Instant::now(), verbose, state: Mutex::default(), turns: Turns::default() }
     }
 
     /// From now on step `id` is the current one.
@@ -123,9 +115,14 @@ impl Script {
                 (fate_of(entry, &query), format!("line {}: {}", entry.line, describe(entry)))
             }
             None => {
-                let question = query.question.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-                let complaint =
-                    format!("asked {} for {question}: not in the script (step {})", to.ip(), state.step);
+                let question = query.question.as_ref().map_or("nothing".to_owned(), |question| {
+                    format!("{} {}", question.name.to_lowercase(), question.rtype)
+                });
+                let place = match recording {
+                    true => "recording".to_owned(),
+                    false => format!("script (step {})", state.step),
+                };
+                let complaint = format!("asked {} for {question}: not in the {place}", to.ip());
                 if !state.complaints.contains(&complaint) {
                     state.complaints.push(complaint);
                 }
@@ -200,52 +197,6 @@ fn not_recorded() -> Fate {
     Fate::Error { error, after: Duration::ZERO, turn: None }
 }
 
-/// A reply under way. Dropped: it came, or nobody waits any more.
-struct UnderWay<'a> {
-    script: &'a Script,
-    turn: Option<u32>,
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        if let Some(turn) = self.turn {
-            lock(&self.script.state).under_way.remove(&turn);
-            self.script.came.notify_waiters();
-        }
-    }
-}
-
-impl Script {
-    /// Waits until a reply that takes `after` comes. Timers count in milliseconds; whose turn it is
-    /// decides among replies that take less, and what one of them leads to happens before the next.
-    async fn come(&self, after: Duration, turn: Option<u32>) {
-        let mut waiting = UnderWay { script: self, turn };
-        if let Some(turn) = turn {
-            lock(&self.state).under_way.insert(turn);
-        }
-        sleep(after).await;
-        let Some(turn) = turn else { return };
-        loop {
-            let came = self.came.notified();
-            let (first, last) = {
-                let state = lock(&self.state);
-                (state.under_way.first().copied(), state.last_turn)
-            };
-            if first.is_some_and(|first| first < turn) {
-                came.await;
-            } else if last.is_some_and(|last| last == Instant::now()) {
-                sleep(TICK).await;
-            } else {
-                break;
-            }
-        }
-        lock(&self.state).last_turn = Some(Instant::now());
-        waiting.turn = None;
-        lock(&self.state).under_way.remove(&turn);
-        self.came.notify_waiters();
-    }
-}
-
 impl Network for Script {
     fn exchange<'a>(
         &'a self,
@@ -258,7 +209,7 @@ impl Network for Script {
         Box::pin(async move {
             match self.fate(to, transport, query) {
                 Fate::Reply { bytes, after, turn } if Instant::now() + after <= until => {
-                    self.come(after, turn).await;
+                    self.turns.wait(after, turn).await;
                     match accept(&bytes) {
                         Verdict::Take => Ok(Arrival { octets: bytes, rtt: after }),
                         Verdict::NearMiss => Err(ExchangeError::NearMiss),
@@ -266,7 +217,7 @@ impl Network for Script {
                 }
                 Fate::Error { error, after, turn } if Instant::now() + after <= until => {
                     if !after.is_zero() {
-                        self.come(after, turn).await;
+                        self.turns.wait(after, turn).await;
                     }
                     Err(ExchangeError::Io(error))
                 }

@@ -7,13 +7,18 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::script::SystemError;
+use super::turns::Turns;
 use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
 
 /// Messages kept. One question sends far fewer (`resolver.max-upstream-queries`).
 pub const MAX_EXCHANGES: usize = 10_000;
+/// What runs beside the question is waited for no longer.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+/// Between two looks whether anything is under way.
+const TICK: Duration = Duration::from_millis(5);
 
 /// A message to a server.
 #[derive(Clone, Debug)]
@@ -44,18 +49,30 @@ pub struct Recorder {
     network: Arc<dyn Network>,
     start: Instant,
     log: Mutex<Log>,
+    turns: Turns,
 }
 
 #[derive(Default)]
 struct Log {
     exchanges: Vec<Exchange>,
-    turns: u32,
+    /// Exchanges that somebody waits for.
+    under_way: usize,
+}
+
+/// Somebody waits for an exchange until this is dropped.
+struct Waiting<'a>(&'a Recorder);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut log = lock(&self.0.log);
+        log.under_way = log.under_way.saturating_sub(1);
+    }
 }
 
 impl Recorder {
     /// A recording that begins now.
     pub fn new(network: Arc<dyn Network>) -> Arc<Recorder> {
-        Arc::new(Recorder { network, start: Instant::now(), log: Mutex::default() })
+        Arc::new(Recorder { network, start: Instant::now(), log: Mutex::default(), turns: Turns::default() })
     }
 
     /// What has passed so far, in the order of sending; what is under way came to nothing.
@@ -80,12 +97,22 @@ impl Recorder {
         Some(log.exchanges.len() - 1)
     }
 
-    fn settle(&self, number: Option<usize>, outcome: impl FnOnce(u32) -> Outcome) {
+    /// Waits for what runs beside the question, as asking the root for its servers does (RFC 9609): a
+    /// question that another setting leads to may want it.
+    pub async fn finish(&self) {
+        let until = Instant::now() + MAX_WAIT;
+        loop {
+            sleep(TICK).await;
+            if lock(&self.log).under_way == 0 || Instant::now() >= until {
+                return;
+            }
+        }
+    }
+
+    fn settle(&self, number: Option<usize>, outcome: Outcome) {
         let mut log = lock(&self.log);
-        let turn = log.turns;
-        log.turns = turn.saturating_add(1);
         if let Some(exchange) = number.and_then(|number| log.exchanges.get_mut(number)) {
-            exchange.outcome = outcome(turn);
+            exchange.outcome = outcome;
         }
     }
 }
@@ -105,8 +132,11 @@ impl Network for Recorder {
         until: Instant,
     ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         let number = self.sent(to, transport, query);
+        lock(&self.log).under_way += 1;
+        let waiting = Waiting(self);
         let since = Instant::now();
         Box::pin(async move {
+            let _until_it_is_over = waiting;
             let missed = Mutex::new(None);
             let listening = |reply: &[u8]| {
                 let verdict = accept(reply);
@@ -117,20 +147,24 @@ impl Network for Recorder {
             };
             let result = self.network.exchange(to, transport, query, &listening, until).await;
             let took = in_microseconds(since.elapsed());
+            if matches!(result, Err(ExchangeError::TimedOut)) {
+                return result;
+            }
+            let turn = self.turns.take(since).await;
             match result {
                 Ok(Arrival { octets, rtt }) => {
                     let rtt = in_microseconds(rtt);
-                    self.settle(number, |turn| Outcome::Came { octets: octets.clone(), rtt, turn });
+                    self.settle(number, Outcome::Came { octets: octets.clone(), rtt, turn });
                     Ok(Arrival { octets, rtt })
                 }
                 Err(ExchangeError::NearMiss) => {
                     let octets = lock(&missed).take().unwrap_or_default();
-                    self.settle(number, |turn| Outcome::Came { octets, rtt: took, turn });
+                    self.settle(number, Outcome::Came { octets, rtt: took, turn });
                     Err(ExchangeError::NearMiss)
                 }
                 Err(ExchangeError::Io(error)) => {
                     let told = SystemError::of(&error);
-                    self.settle(number, |turn| Outcome::Error { error: told, after: took, turn });
+                    self.settle(number, Outcome::Error { error: told, after: took, turn });
                     Err(ExchangeError::Io(error))
                 }
                 Err(ExchangeError::TimedOut) => Err(ExchangeError::TimedOut),

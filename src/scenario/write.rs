@@ -17,6 +17,8 @@ use super::reply::CLIENT_COOKIE;
 use super::script::{ERROR_KINDS, FLAGS, Rr, SystemError};
 use crate::config::{Config, Route, RouteKind};
 use crate::master::rdata_to_text;
+use crate::resolver::Answer;
+use crate::respond::{self, Asker, AskerEdns};
 use crate::rrset::{Question, RrType};
 use crate::wire::{Header, Name};
 use crate::world::{Routes, Transport};
@@ -38,8 +40,8 @@ pub struct Recording<'a> {
     pub routes: Routes,
     /// In the order of sending.
     pub exchanges: &'a [Exchange],
-    /// The answer as a message.
-    pub answer: &'a [u8],
+    /// What came of it.
+    pub answer: &'a Answer,
 }
 
 impl Recording<'_> {
@@ -111,7 +113,7 @@ impl Recording<'_> {
 
     /// The step that checks the answer: all that can be written so that it is read back the same.
     fn expected(&self, out: &mut String) {
-        let Ok(answer) = Got::read(self.answer, Transport::Tcp) else { return };
+        let Ok(answer) = Got::read(&message(self.answer), Transport::Tcp) else { return };
         let sections = [
             ("ANSWER", &answer.answer),
             ("AUTHORITY", &answer.authority),
@@ -134,6 +136,13 @@ impl Recording<'_> {
         }
         out.push_str("ENTRY_END\n");
     }
+}
+
+/// The answer as a client without special wishes gets it over TCP.
+fn message(answer: &Answer) -> Vec<u8> {
+    let edns = AskerEdns { our_size: respond::PLAIN_UDP as u16, ..AskerEdns::default() };
+    let asker = Asker { id: 0, flags: Header::RD, limit: usize::from(u16::MAX), edns: Some(edns) };
+    respond::build(answer, &asker)
 }
 
 fn all_flags() -> u16 {

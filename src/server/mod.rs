@@ -26,6 +26,8 @@ use crate::request::Request;
 use crate::resolver::{Answer, Rcode, Resolver};
 use crate::respond::{self, Asker, AskerEdns};
 use crate::rrset::{Class, Question, RrType};
+use crate::security::Security;
+use crate::trace::{End, Event, Policy, Ttl, Why};
 use crate::wire::{Header, Message, Name, ReadError};
 use crate::world::{Transport, World};
 use cookies::{CookieAnswer, Cookies};
@@ -249,7 +251,11 @@ impl Service {
     /// can look at its trace afterwards: `cnamed trace`.
     pub async fn answer(&self, request: &Arc<Request>, question: Question) -> Answer {
         match self.settings.load_full().local.answer(&question) {
-            Some(local) => local_answer(&question, local),
+            Some(local) => {
+                let answer = local_answer(&question, local);
+                note_local(request, &answer);
+                answer
+            }
             None => self.recurse(request, question).await,
         }
     }
@@ -273,6 +279,24 @@ fn local_answer(question: &Question, local: LocalAnswer) -> Answer {
         LocalAnswer::NoData { soa } => denial(Rcode::NoError, soa),
         LocalAnswer::NxDomain { soa } => denial(Rcode::NxDomain, soa),
     }
+}
+
+/// A chain of one hop, which nobody was asked for.
+fn note_local(request: &Request, answer: &Answer) {
+    let id = request.trace.open();
+    let question = || answer.question.clone();
+    request.trace.note(id, || Event::Wanted { question: question(), why: Why::Hop, parent: 0 });
+    request.trace.note(id, || Event::Policy { policy: Policy::LocalName });
+    request.trace.note(0, || {
+        let held = answer.terminal.first().or(answer.soa.as_ref());
+        let end = match (answer.rcode, answer.terminal.is_empty()) {
+            (Rcode::NxDomain, _) => End::NxDomain,
+            (_, true) => End::NoData,
+            (_, false) => End::Data,
+        };
+        let ttl = held.map(|held| Ttl { left: held.left, original: held.set.ttl });
+        Event::Ended { question: question(), end, ttl, security: Security::Unchecked }
+    });
 }
 
 fn plain_limit(over: Transport) -> usize {

@@ -187,6 +187,7 @@ impl Upstream {
             question: query.question.clone(),
             transport: manner.transport,
             edns: manner.edns,
+            mixed_case: manner.mixed_case,
             minimised: query.minimised,
         });
         let until = match manner.transport {

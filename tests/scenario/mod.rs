@@ -4,7 +4,7 @@
 //! Shows: every rule of behaviour; which file shows which is said in its first line and in
 //! `docs/rfc.md`.
 
-mod run;
+pub(crate) mod run;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
