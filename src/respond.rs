@@ -50,6 +50,10 @@ pub struct AskerEdns {
     pub cookie: Option<Vec<u8>>,
     /// What we offer: `edns-buffer-size`.
     pub our_size: u16,
+    /// It asks for the trace of its answer (`server::explain`).
+    pub wants_trace: bool,
+    /// One more option of the answer.
+    pub extra: Option<(u16, Vec<u8>)>,
 }
 
 /// The whole message.
@@ -109,6 +113,7 @@ fn edns_options(asker: &Asker, edes: &[Ede], with_text: bool) -> Vec<(u16, Vec<u
         }
         options.push((OPTION_EDE, value));
     }
+    options.extend(edns.extra.clone());
     options
 }
 

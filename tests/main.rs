@@ -6,6 +6,7 @@ mod binary;
 mod client;
 mod config;
 mod docs;
+mod explain;
 mod lab;
 mod layers;
 mod persist;

@@ -185,7 +185,9 @@ pub const SETTINGS: &[Setting] = &[
         table: "access",
         key: "trace",
         kind: Kind::Networks { default: LOOPBACK_NETWORKS, field: |c| &mut c.access.trace },
-        help: "Clients that may ask for traces, which show what others looked up.",
+        help: "Clients that may ask for traces, which show what others looked up: names of class CH below \
+               `trace.cnamed.`, and EDNS option 65001 (docs/trace.md). Others get REFUSED, and no option. They \
+               must be allowed to ask as well.",
     },
     Setting {
         table: "resolver",

@@ -6,6 +6,7 @@
 //! beside it and take the same [`Report`]). It decides nothing: what is not in the trace or the
 //! answer is not shown. Shown by: `tests/trace_text.rs`.
 
+pub mod compact;
 pub mod json;
 pub mod outline;
 mod sorter;

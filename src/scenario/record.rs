@@ -4,10 +4,11 @@
 //! written (`write`). Shown by: `tests/replay.rs`.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::script::SystemError;
 use super::turns::Turns;
@@ -17,6 +18,8 @@ use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, T
 pub const MAX_EXCHANGES: usize = 10_000;
 /// What runs beside the question is waited for no longer.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+/// A process that runs is seen to run so often.
+const BEAT: Duration = Duration::from_millis(15);
 /// Between two looks whether anything is under way.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -122,6 +125,26 @@ fn in_microseconds(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
+/// Waits, and says for how long this process did not run meanwhile: a machine under load, or one that
+/// slept. No timer went off then, as one would in a replay that took the time for the server's.
+async fn attended<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let mut work = pin!(work);
+    let (mut seen, mut stalled) = (Instant::now(), Duration::ZERO);
+    loop {
+        let done = tokio::select! {
+            biased;
+            done = &mut work => Some(done),
+            () = sleep_until(seen + BEAT) => None,
+        };
+        let late = seen.elapsed().saturating_sub(BEAT);
+        stalled += if late > BEAT { late } else { Duration::ZERO };
+        seen = Instant::now();
+        if let Some(done) = done {
+            return (done, stalled);
+        }
+    }
+}
+
 impl Network for Recorder {
     fn exchange<'a>(
         &'a self,
@@ -145,15 +168,16 @@ impl Network for Recorder {
                 }
                 verdict
             };
-            let result = self.network.exchange(to, transport, query, &listening, until).await;
-            let took = in_microseconds(since.elapsed());
+            let exchange = self.network.exchange(to, transport, query, &listening, until);
+            let (result, stalled) = attended(exchange).await;
+            let took = in_microseconds(since.elapsed().saturating_sub(stalled));
             if matches!(result, Err(ExchangeError::TimedOut)) {
                 return result;
             }
             let turn = self.turns.take(since).await;
             match result {
                 Ok(Arrival { octets, rtt }) => {
-                    let rtt = in_microseconds(rtt);
+                    let rtt = in_microseconds(rtt.saturating_sub(stalled));
                     self.settle(number, Outcome::Came { octets: octets.clone(), rtt, turn });
                     Ok(Arrival { octets, rtt })
                 }

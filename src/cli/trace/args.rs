@@ -2,6 +2,7 @@
 //!
 //! Knows: arguments and their help. Does not know: what comes of them. Shown by: `tests/binary.rs`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -17,7 +18,8 @@ Examples:
   cnamed trace example.com MX          Another type, by mnemonic or as in TYPE65
   cnamed trace --lab www.example.com   The same in the embedded world
   cnamed trace www.example.com --record a.rpl   Keep what servers said …
-  cnamed trace --replay a.rpl          … and resolve again from that")]
+  cnamed trace --replay a.rpl          … and resolve again from that
+  cnamed trace www.example.com --from-cache    What the server on this machine would answer")]
 pub struct TraceArgs {
     /// Domain name; a missing final dot is added. With --replay it may be left out
     #[arg(required_unless_present = "replay")]
@@ -40,6 +42,15 @@ pub struct TraceArgs {
     /// Resolve offline from such a file, with its settings or with those of --config
     #[arg(long, value_name = "FILE", conflicts_with = "lab")]
     pub replay: Option<PathBuf>,
+    /// Ask a running server instead (127.0.0.1:53 unless given): from its cache, as it would answer now
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:53",
+        conflicts_with_all = ["config", "lab", "record", "replay"]
+    )]
+    pub from_cache: Option<SocketAddr>,
     /// How to show it
     #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
     pub format: TraceFormat,

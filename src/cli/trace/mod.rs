@@ -6,6 +6,7 @@
 
 pub mod args;
 mod progress;
+mod running;
 mod setup;
 mod show;
 mod tape;
@@ -34,6 +35,9 @@ const NO_NETWORK: u8 = 3;
 /// Runs the command. Exit code 0: an answer; 1: the chain or the resolution failed; 2: bad usage;
 /// 3: no network.
 pub fn run(args: &TraceArgs) -> ExitCode {
+    if let Some(server) = args.from_cache {
+        return running::run(args, server);
+    }
     match trace(args) {
         Ok((report, shown)) => {
             tell(&shown);

@@ -104,7 +104,7 @@ impl Setup {
 }
 
 /// The question that the arguments ask.
-fn question(name: &str, rtype: Option<&str>) -> Result<Question, String> {
+pub fn question(name: &str, rtype: Option<&str>) -> Result<Question, String> {
     if !name.is_ascii() {
         return Err(format!(
             "`{name}`: internationalised names are not implemented yet; write it with A-labels, as in \
