@@ -157,14 +157,9 @@ impl Budget {
         self.minimised.load(Ordering::Relaxed)
     }
 
-    /// May one more signature be checked? Pays for it.
-    pub fn check_signature(&self) -> bool {
-        self.signature_failures.load(Ordering::Relaxed) > 0 && take(&self.signatures, 1)
-    }
-
-    /// The signature just checked was wrong.
-    pub fn signature_failed(&self) {
-        take(&self.signature_failures, 1);
+    /// For the signatures of one RRset or denial.
+    pub fn checks(&self) -> Checks<'_> {
+        Checks { budget: self, left: AtomicU32::new(SIGNATURES) }
     }
 
     /// Signatures checked so far.
@@ -185,6 +180,27 @@ impl Budget {
     /// Octets received so far.
     pub fn octets_received(&self) -> u64 {
         OCTETS - self.octets.load(Ordering::Relaxed)
+    }
+}
+
+/// The signatures of one RRset or denial, with all that came along to prove it: at most
+/// [`SIGNATURES`] checks, each of which the question pays for too.
+#[derive(Debug)]
+pub struct Checks<'a> {
+    budget: &'a Budget,
+    left: AtomicU32,
+}
+
+impl Checks<'_> {
+    /// May one more signature be checked? Pays for it.
+    pub fn one_more(&self) -> bool {
+        let failing = self.budget.signature_failures.load(Ordering::Relaxed) == 0;
+        !failing && take(&self.left, 1) && take(&self.budget.signatures, 1)
+    }
+
+    /// The signature just checked was wrong.
+    pub fn failed(&self) {
+        take(&self.budget.signature_failures, 1);
     }
 }
 

@@ -175,9 +175,20 @@ pub enum Failure {
         owner: Name,
         /// Whose servers.
         zone: Name,
-        /// Its servers' names depend on the zone itself.
-        cyclic: bool,
+        /// How that is.
+        why: Unaddressed,
     },
+}
+
+/// How it comes that no name server of a zone has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unaddressed {
+    /// There is none, or none that may be used.
+    NoneUsable,
+    /// Its servers' names depend on the zone itself.
+    Cyclic,
+    /// Nobody told one in time.
+    Late,
 }
 
 impl Failure {
@@ -199,12 +210,27 @@ impl Failure {
                 format!("no server of {zone} answered {owner} {rtype}: {}", tally.words())
             }
             Failure::Bogus { owner, rtype, reason } => format!("{owner} {rtype} is bogus: {reason}"),
-            Failure::NoAddress { owner, zone, cyclic: true } => {
-                format!("no server of {zone} has an address (its delegation is cyclic), wanted for {owner}")
+            Failure::NoAddress { owner, zone, why } => {
+                let why = match why {
+                    Unaddressed::NoneUsable => "has a usable address",
+                    Unaddressed::Cyclic => "has an address (its delegation is cyclic)",
+                    Unaddressed::Late => "had an address in time",
+                };
+                format!("no server of {zone} {why}, wanted for {owner}")
             }
-            Failure::NoAddress { owner, zone, cyclic: false } => {
-                format!("no server of {zone} has a usable address, wanted for {owner}")
-            }
+        }
+    }
+
+    /// For programs: which it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Failure::Loop(_) => "loop",
+            Failure::EndlessDname { .. } => "endless-dname",
+            Failure::ChainTooLong { .. } => "chain-too-long",
+            Failure::Limit { .. } => "limit",
+            Failure::NoServer { .. } => "no-server",
+            Failure::Bogus { .. } => "bogus",
+            Failure::NoAddress { .. } => "no-address",
         }
     }
 
@@ -259,7 +285,7 @@ impl Failure {
     /// Might the same look-up do better for somebody else, or elsewhere in the same question? So it is after a limit,
     /// and where a server's address was wanted for reaching the very zone that would have told it.
     pub fn depends_on_the_asker(&self) -> bool {
-        self.is_own_limit() || matches!(self, Failure::NoAddress { cyclic: true, .. })
+        self.is_own_limit() || matches!(self, Failure::NoAddress { why: Unaddressed::Cyclic, .. })
     }
 
     /// Which limit of one question's budget it was, if any.

@@ -12,6 +12,7 @@ pub mod lab;
 pub mod master;
 pub mod policy;
 pub mod render;
+pub mod replace;
 pub mod request;
 pub mod resolver;
 pub mod respond;

@@ -171,6 +171,8 @@ pub enum Flaw {
     Upward,
     /// Neither an answer nor a denial nor a referral.
     Empty,
+    /// Without authority, from a server that recurses.
+    SecondHand,
     /// Some other RCODE.
     Rcode(u16),
     /// Not a message, or truncated over TCP.
@@ -237,6 +239,7 @@ impl fmt::Display for Flaw {
             Flaw::ServFail => f.write_str("SERVFAIL"),
             Flaw::Upward => f.write_str("lame: refers to the zone itself or above it"),
             Flaw::Empty => f.write_str("lame: neither answer nor referral"),
+            Flaw::SecondHand => f.write_str("lame: repeats what it was told"),
             Flaw::Rcode(n) => write!(f, "RCODE {n}"),
             Flaw::Malformed => f.write_str("malformed"),
             Flaw::Unreachable => f.write_str("unreachable"),

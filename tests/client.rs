@@ -39,7 +39,7 @@ pub async fn ask(service: &Service, question: &Question) -> Answered {
     const ID: u16 = 4711;
     let mut writer = MessageWriter::new(ID, Header::RD, 600);
     writer.question(question).expect("room for a question");
-    writer.opt(1232, 0, 0, &[]);
+    writer.opt(1232, 0, 0, &[]).unwrap();
     let client = SocketAddr::from(([127, 0, 0, 1], 5353));
     let begun = Instant::now();
     let bytes = service.respond(&writer.finish(), client, Transport::Tcp).await.expect("an answer");

@@ -36,7 +36,7 @@ fn query(text: &str, size: Option<u16>, options: &[(u16, &[u8])]) -> Vec<u8> {
     writer.question(&question(text)).expect("room");
     let options: Vec<_> = options.iter().map(|(code, value)| (*code, value.to_vec())).collect();
     if let Some(size) = size {
-        writer.opt(size, 0, 0x8000, &options);
+        writer.opt(size, 0, 0x8000, &options).unwrap();
     }
     writer.finish()
 }

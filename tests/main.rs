@@ -11,6 +11,7 @@ mod lab;
 mod layers;
 mod persist;
 mod properties;
+mod ready;
 mod replay;
 mod scenario;
 mod show;

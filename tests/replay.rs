@@ -62,7 +62,7 @@ async fn record(text: &str, seed: u64) -> (Report, String) {
     let (config, recorder) = (Arc::new(config), Recorder::new(lab));
     let network = Arc::clone(&recorder) as Arc<dyn Network>;
     let world = World { network, clock: Clock::starting_at(WALL), rng: Rng::seeded(seed) };
-    let report = resolve(Arc::clone(&config), world, question.clone()).await;
+    let report = resolve(Arc::clone(&config), world, question.clone(), Vec::new()).await;
     recorder.finish().await;
     let recording = Recording {
         question: &question,
@@ -84,7 +84,7 @@ async fn replay(file: &str, edit: impl FnOnce(&mut Config)) -> (Report, Vec<Stri
     edit(&mut config);
     let question = first_question(&scenario).unwrap().clone();
     let (script, world) = world(&scenario, 0, false);
-    let report = resolve(Arc::new(config), world, question).await;
+    let report = resolve(Arc::new(config), world, question, Vec::new()).await;
     (report, script.complaints())
 }
 

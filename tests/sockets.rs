@@ -12,11 +12,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cnamed::server::Respond;
 use cnamed::server::connections::{Connections, MAX_PER_CLIENT};
 use cnamed::server::load::Stop;
 use cnamed::server::tcp::{IDLE, MAX_PIPELINED};
 use cnamed::server::worker::{self, Listeners};
-use cnamed::upstream::sockets::decide_routes;
+use cnamed::upstream::sockets::{decide_routes, is_global_v6};
 use cnamed::upstream::udp::{FIRST_PORT, draw_port};
 use cnamed::upstream::{Sockets, descriptors};
 use cnamed::world::{ExchangeError, Network, Rng, Routes, Transport, Verdict};
@@ -306,11 +307,20 @@ fn tcp_near_miss_early_end_and_silence() {
 #[test]
 fn routes_loopback_only_machines_keep_ipv4() {
     let routes = |v4, v6| Routes { v4, v6 };
-    assert_eq!(decide_routes(true, true, true), routes(true, true));
-    assert_eq!(decide_routes(true, true, false), routes(true, false));
-    assert_eq!(decide_routes(true, false, true), routes(false, true));
-    assert_eq!(decide_routes(true, false, false), routes(true, false), "loopback only");
-    assert_eq!(decide_routes(false, false, false), routes(false, false));
+    assert_eq!(decide_routes(true, true, true, true), routes(true, true));
+    assert_eq!(decide_routes(true, true, false, false), routes(true, false));
+    assert_eq!(decide_routes(true, false, true, true), routes(false, true));
+    assert_eq!(decide_routes(true, false, false, false), routes(true, false), "loopback only");
+    assert_eq!(decide_routes(true, false, false, true), routes(true, true), "networks without a way out");
+    assert_eq!(decide_routes(false, false, false, false), routes(false, false));
+    for (line, global) in [
+        ("20010db8000000000000000000000053 01 80 00 80       lo", true),
+        ("00000000000000000000000000000001 01 80 10 80       lo", false),
+        ("fe80000000000000020000fffe000001 02 40 20 80     eth0", false),
+        ("fd000000000000000000000000000001 03 40 00 80  docker0", false),
+    ] {
+        assert_eq!(is_global_v6(line), global, "{line}");
+    }
     let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
     assert!(sockets.routes().v4 || sockets.routes().v6, "one of them on any machine that runs this");
 }
@@ -393,6 +403,31 @@ struct Server {
     connections: Arc<Connections>,
 }
 
+struct Stub {
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl Respond for Stub {
+    fn at_once(
+        &self,
+        request: &[u8],
+        client: SocketAddr,
+        _now: tokio::time::Instant,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        match request {
+            b"ready" => out.extend_from_slice(b"here"),
+            b"ready from" => out.extend_from_slice(client.to_string().as_bytes()),
+            _ => return false,
+        }
+        true
+    }
+
+    async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
+        stub(request, client, over, &self.in_flight).await
+    }
+}
+
 async fn stub(
     request: &[u8],
     client: SocketAddr,
@@ -437,10 +472,7 @@ impl Server {
         let (counted, seats) = (Arc::clone(&in_flight), Arc::clone(&connections));
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            let respond = async move |request: &[u8], client: SocketAddr, over: Transport| {
-                stub(request, client, over, &counted).await
-            };
-            let serving = worker::serve(listeners, respond, seats, hear);
+            let serving = worker::serve(listeners, Stub { in_flight: counted }, seats, hear);
             LocalSet::new().block_on(&runtime, serving).unwrap();
         });
         Server { address, stop, thread, in_flight, connections }
@@ -559,10 +591,37 @@ fn wildcard_listener_answers_from_the_address_asked() {
             client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
             assert_eq!(udp_ask(&client, b"now").unwrap(), b"now", "{to}");
             assert_eq!(udp_ask(&client, b"wait 5").unwrap(), b"wait 5", "{to}");
+            assert_eq!(udp_ask(&client, b"ready").unwrap(), b"here", "{to}");
             let local = client.local_addr().unwrap();
             assert_eq!(udp_ask(&client, b"from").unwrap(), format!("{local} UDP").as_bytes());
         }
         assert!(server.ends_within(Duration::from_secs(1)));
+    }
+}
+
+#[test]
+fn server_udp_batches_go_each_to_who_asked() {
+    const ASKED: usize = 100; // several batches
+    let server = Server::local();
+    let clients: Vec<UdpSocket> = (0..8).map(|_| server.udp()).collect();
+    for _ in 0..ASKED {
+        for client in &clients {
+            client.send(b"ready from").unwrap();
+            client.send(b"now").unwrap();
+        }
+    }
+    let mut buffer = [0; 64];
+    for client in &clients {
+        let local = client.local_addr().unwrap().to_string();
+        let mut answers = (0, 0);
+        for _ in 0..2 * ASKED {
+            let length = client.recv(&mut buffer).unwrap();
+            match &buffer[..length] {
+                b"now" => answers.0 += 1,
+                from => answers.1 += usize::from(from == local.as_bytes()),
+            }
+        }
+        assert_eq!(answers, (ASKED, ASKED));
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::stamps::Stamps;
 use crate::failure::Failure;
 use crate::rrset::RrType;
 use crate::wire::Name;
@@ -28,22 +29,29 @@ struct Entry {
 }
 
 /// Failures by name and type.
-pub struct Failures(moka::sync::Cache<(Name, RrType), Entry>);
+pub struct Failures {
+    cache: moka::sync::Cache<(Name, RrType), Entry>,
+    stamps: Arc<Stamps>,
+}
 
 impl Failures {
     /// At most so many octets.
-    pub fn new(octets: u64) -> Failures {
-        Failures(super::lru(octets, |key: &(Name, RrType), _: &Entry| {
+    pub fn new(octets: u64, stamps: Arc<Stamps>) -> Failures {
+        let cache = super::lru(octets, |key: &(Name, RrType), _: &Entry| {
             super::ENTRY_OVERHEAD
                 + key.0.len() as u32
                 + (size_of::<Entry>() + size_of::<Failure>()) as u32
                 + 256
-        }))
+        });
+        Failures { cache, stamps }
     }
 
     /// The failure that still stands.
     pub fn get(&self, name: &Name, rtype: RrType, now: Instant) -> Option<Arc<Failure>> {
-        self.0.get(&(name.clone(), rtype)).filter(|e| now < e.until).map(|e| e.failure)
+        if self.stamps.of(name, false).is_blank() {
+            return None;
+        }
+        self.cache.get(&(name.clone(), rtype)).filter(|e| now < e.until).map(|e| e.failure)
     }
 
     /// Remembers a failure for twice as long as the last time, at most `bound`.
@@ -57,19 +65,22 @@ impl Failures {
     ) {
         let key = (name.clone(), rtype);
         // An entry that died long ago says nothing about now.
-        let last = self.0.get(&key).filter(|e| now < e.until + LONGEST);
+        let last = self.cache.get(&key).filter(|e| now < e.until + LONGEST);
         let life = last.map_or(FIRST, |e| (e.life * 2).min(LONGEST));
         let shown = bound.map_or(life, |b| life.min(b.max(SHORTEST)));
-        self.0.insert(key, Entry { failure: Arc::clone(failure), until: now + shown, life });
+        self.cache.insert(key, Entry { failure: Arc::clone(failure), until: now + shown, life });
+        self.stamps.change(name, false);
     }
 
     /// The name resolved after all.
     pub fn forget(&self, name: &Name, rtype: RrType) {
-        self.0.invalidate(&(name.clone(), rtype));
+        if !self.stamps.of(name, false).is_blank() {
+            self.cache.invalidate(&(name.clone(), rtype));
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.0.invalidate_all();
+        self.cache.invalidate_all();
     }
 }

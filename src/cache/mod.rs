@@ -14,7 +14,10 @@ pub mod failures;
 pub mod file;
 pub mod rrsets;
 pub mod servers;
+pub mod stamps;
 pub mod trust;
+
+use std::sync::Arc;
 
 use crate::config;
 use crate::dnssec::aggressive::Aggressive;
@@ -24,6 +27,8 @@ pub const ENTRY_OVERHEAD: u32 = 350;
 
 /// All caches of one resolver.
 pub struct Cache {
+    /// Which names have changed.
+    pub stamps: Arc<stamps::Stamps>,
     /// RRsets and denials.
     pub rrsets: rrsets::RrSets,
     /// Delegations.
@@ -42,13 +47,15 @@ impl Cache {
     /// Empty caches that together keep within `settings.max_memory`.
     pub fn new(settings: &config::Cache) -> Cache {
         let percent = |n: u64| settings.max_memory / 100 * n;
+        let stamps = Arc::<stamps::Stamps>::default();
         Cache {
-            rrsets: rrsets::RrSets::new(percent(70), settings),
+            rrsets: rrsets::RrSets::new(percent(60), settings, Arc::clone(&stamps)),
             cuts: cuts::Cuts::new(percent(10)),
             servers: servers::Servers::new(percent(4)),
-            failures: failures::Failures::new(percent(4)),
+            failures: failures::Failures::new(percent(4), Arc::clone(&stamps)),
             aggressive: Aggressive::new(usize::try_from(percent(8)).unwrap_or(usize::MAX)),
             trust: trust::Trusts::new(percent(4)),
+            stamps,
         }
     }
 

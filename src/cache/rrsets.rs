@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::stamps::{Reads, Stamp, Stamps, reaches_below};
 use crate::chain::Redirection;
 use crate::config;
 use crate::rrset::{Class, Question, RrSet, RrType};
@@ -81,8 +82,12 @@ impl Entry {
         self.life.saturating_sub(u32::try_from(age).unwrap_or(u32::MAX))
     }
 
+    fn expires(&self) -> Instant {
+        self.stored + Duration::from_secs(u64::from(self.life))
+    }
+
     fn expired_for(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.stored + Duration::from_secs(u64::from(self.life)))
+        now.saturating_duration_since(self.expires())
     }
 
     fn octets(&self) -> u32 {
@@ -110,6 +115,8 @@ pub struct Held {
     pub life: u32,
     /// Past its time, shown only because it could not be refreshed.
     pub stale: bool,
+    /// When that is; `None`: it has not been in the cache.
+    pub expires: Option<Instant>,
     /// How far it is proven.
     pub security: Security,
     /// What proves that no nearer name exists, when it was made from a wildcard.
@@ -119,7 +126,7 @@ pub struct Held {
 impl Held {
     /// One that came just now.
     fn fresh(life: u32, set: RrSet, proof: Proof) -> Held {
-        Held { set, left: life, life, stale: false, security: Security::Unchecked, proof }
+        Held { set, left: life, life, stale: false, expires: None, security: Security::Unchecked, proof }
     }
 
     /// Data of our own.
@@ -280,17 +287,36 @@ impl Hop {
 }
 
 /// What one request has learned itself: also what may not be cached (TTL 0, R38) or was refused by
-/// a full cache.
+/// a full cache. And, for who wants to keep its answer, what it has read of the cache.
 #[derive(Default, Debug)]
-pub struct Scratch(Mutex<HashMap<Key, Arc<Entry>>>);
+pub struct Scratch {
+    known: Mutex<HashMap<Key, Arc<Entry>>>,
+    reads: Option<Mutex<Reads>>,
+}
 
 impl Scratch {
+    /// One that notes what is read.
+    pub fn noting_reads() -> Scratch {
+        Scratch { known: Mutex::default(), reads: Some(Mutex::default()) }
+    }
+
+    /// What the answer rests on, when it rests on the cache alone: all of it, and few enough to keep.
+    pub fn reads(&self) -> Option<Vec<Stamp>> {
+        let reads = lock(self.reads.as_ref()?);
+        if lock(&self.known).is_empty() { reads.all().map(<[Stamp]>::to_vec) } else { None }
+    }
+
     fn get(&self, key: &Key) -> Option<Arc<Entry>> {
-        lock(&self.0).get(key).cloned()
+        lock(&self.known).get(key).cloned()
+    }
+
+    /// Has this request been told that some name does not exist, which may have been for itself only?
+    fn knows_denials(&self) -> bool {
+        lock(&self.known).keys().any(|key| key.rtype == ALL_TYPES)
     }
 
     fn put(&self, key: Key, entry: Arc<Entry>) {
-        let mut map = lock(&self.0);
+        let mut map = lock(&self.known);
         if map.len() < SCRATCH_ENTRIES {
             map.insert(key, entry);
         }
@@ -316,11 +342,12 @@ pub struct RrSets {
     /// Has a DNAME ever proven secure? Only then is it worth looking for one above a name.
     has_secure_dname: AtomicBool,
     changes: AtomicU64,
+    stamps: Arc<Stamps>,
 }
 
 impl RrSets {
     /// At most so many octets.
-    pub fn new(octets: u64, settings: &config::Cache) -> RrSets {
+    pub fn new(octets: u64, settings: &config::Cache, stamps: Arc<Stamps>) -> RrSets {
         let cache = moka::sync::Cache::builder()
             .max_capacity(octets)
             .weigher(|key: &Key, entry: &Arc<Entry>| {
@@ -337,6 +364,7 @@ impl RrSets {
                 .then(|| Duration::from_secs(u64::from(settings.stale_max_age))),
             has_secure_dname: AtomicBool::new(false),
             changes: AtomicU64::new(0),
+            stamps,
         }
     }
 
@@ -379,6 +407,11 @@ impl RrSets {
             Content::NoData(soa) => Some(Hop::NoData(view.denial(soa.as_ref(), &entry, left))),
             _ => None,
         }
+    }
+
+    /// Is anything served past its time?
+    pub fn serves_stale(&self) -> bool {
+        self.stale_max_age.is_some()
     }
 
     /// What a reply says, as it will be held: with our bounds on TTLs, not judged, not stored.
@@ -520,20 +553,25 @@ impl RrSets {
     fn put(&self, own: &Scratch, key: Key, entry: Entry, now: Instant) {
         let entry = Arc::new(entry);
         own.put(key.clone(), Arc::clone(&entry));
+        let mut below = reaches_below(key.rtype);
         if entry.life == 0 {
             // R38; and what stood here is known to be out of date.
             if entry.rank != Rank::Volunteered {
                 self.changes.fetch_add(1, Ordering::Relaxed);
                 self.cache.invalidate(&key);
+                self.stamps.change(&key.name, below);
             }
             return;
         }
-        if let Some(old) = self.cache.get(&key)
+        let blank = self.stamps.of(&key.name, false).is_blank();
+        if !blank
+            && let Some(old) = self.cache.get(&key)
             && !replaces(entry.rank, old.rank, old.left(now) > 0)
         {
             return;
         }
         match key.rtype {
+            _ if blank => {}
             RrType::CNAME => {
                 for rtype in COMMON_TYPES {
                     self.cache.invalidate(&Key::new(&key.name, rtype));
@@ -544,11 +582,15 @@ impl RrSets {
             }
             _ => {}
         }
-        if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_)) {
-            self.cache.invalidate(&Key::new(&key.name, ALL_TYPES));
+        if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_))
+            && !self.stamps.of(&key.name, true).is_blank()
+        {
+            below |= self.cache.remove(&Key::new(&key.name, ALL_TYPES)).is_some();
         }
         self.changes.fetch_add(1, Ordering::Relaxed);
+        let name = key.name.clone();
         self.cache.insert(key, entry);
+        self.stamps.change(&name, below);
     }
 
     /// Counts what was stored or forgotten: the same number twice means that nothing was, but for
@@ -572,7 +614,9 @@ impl RrSets {
         let entry = Entry { life: entry.life.min(bound), ..entry };
         let useful = self.is_of_use(&entry, now);
         if useful {
+            let (name, below) = (key.name.clone(), reaches_below(key.rtype));
             self.cache.insert(key, Arc::new(entry));
+            self.stamps.change(&name, below);
         }
         useful
     }
@@ -586,6 +630,7 @@ impl RrSets {
     pub fn clear(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
         self.cache.invalidate_all();
+        self.stamps.change_all();
     }
 }
 
@@ -600,10 +645,14 @@ struct View<'a> {
 impl View<'_> {
     /// The usable entry, with the seconds it has left (0: stale, or good for this request only).
     fn entry(&self, name: &Name, rtype: RrType) -> Option<(Arc<Entry>, Left)> {
+        let stamp = self.read(name.as_wire(), reaches_below(rtype));
         let key = Key::new(name, rtype);
         if let Some(entry) = self.own.get(&key) {
             let left = entry.left(self.now);
             return Some((entry, Left::Fresh(left)));
+        }
+        if stamp.is_blank() {
+            return None;
         }
         let entry = self.all.cache.get(&key)?;
         let left = entry.left(self.now);
@@ -616,6 +665,15 @@ impl View<'_> {
         stale.then_some((entry, Left::Stale))
     }
 
+    /// Notes that what is said of `name` matters here.
+    fn read(&self, name: &[u8], below: bool) -> Stamp {
+        let stamp = self.all.stamps.of_wire(name, below);
+        if let Some(reads) = &self.own.reads {
+            lock(reads).note(stamp);
+        }
+        stamp
+    }
+
     fn held(&self, set: &RrSet, entry: &Entry, left: Left) -> Held {
         match left {
             Left::Fresh(left) => self.held_with(set, entry, left, false),
@@ -625,7 +683,8 @@ impl View<'_> {
 
     fn held_with(&self, set: &RrSet, entry: &Entry, left: u32, stale: bool) -> Held {
         let (security, proof) = (entry.security.clone(), Arc::clone(&entry.proof));
-        Held { set: set.clone(), left, life: entry.life, stale, security, proof }
+        let expires = (!stale).then(|| entry.expires());
+        Held { set: set.clone(), left, life: entry.life, stale, expires, security, proof }
     }
 
     fn denial(&self, soa: Option<&RrSet>, entry: &Entry, left: Left) -> Denial {
@@ -639,15 +698,20 @@ impl View<'_> {
     /// NXDOMAIN at the name or at one above it: nothing is below a name that does not exist
     /// (RFC 8020 §2).
     fn nxdomain(&self, name: &Name) -> Option<Hop> {
-        let mut at = name.clone();
-        loop {
-            if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
-                && let Content::NxDomain(soa) = &entry.content
-            {
-                return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
+        let (mut rest, told) = (name.as_wire(), self.own.knows_denials());
+        while let Some((&octets, _)) = rest.split_first().filter(|(octets, _)| **octets > 0) {
+            // Of most names above nothing is known: they are not even made.
+            if !self.read(rest, true).is_blank() || told {
+                let at = Name::from_wire(rest).ok()?;
+                if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
+                    && let Content::NxDomain(soa) = &entry.content
+                {
+                    return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
+                }
             }
-            at = at.parent().filter(|parent| !parent.is_root())?;
+            rest = rest.get(1 + usize::from(octets)..)?;
         }
+        None
     }
 
     /// The nearest secure DNAME above the name, and what it makes of it (R14, R15).

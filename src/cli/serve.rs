@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use ipnet::IpNet;
 use sd_notify::NotifyState;
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,16 +22,18 @@ use tokio::sync::{Barrier, mpsc};
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
+use super::anchors::{self, StateFile};
 use super::saver::Saver;
 use super::{ServeArgs, complain};
 use crate::config::Config;
 use crate::lab;
 use crate::server::Service;
 use crate::server::connections::Connections;
+use crate::server::door::Door;
 use crate::server::load::Stop;
 use crate::server::worker::{self, Listeners};
 use crate::upstream::{Sockets, descriptors};
-use crate::world::{Clock, Network, Rng, Transport, World};
+use crate::world::{Clock, Network, Rng, World};
 
 /// How long workers may answer what is in flight after SIGTERM. contract.md promises the end within
 /// 2 s; the rest is for the threads to end.
@@ -68,6 +71,7 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
     descriptors::make_room(wanted.min(descriptors));
     tracing::debug!(threads, ?share, "descriptors");
     warn_if_open(&config, &bound);
+    complain_of_trust(&config);
 
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -75,28 +79,28 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         .map_err(|e| format!("cannot start the runtime: {e}"))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-        let network: Arc<dyn Network> = match &lab {
-            Some(lab) => Arc::clone(lab) as Arc<dyn Network>,
-            None => {
-                let sources = config.resolver.source_addresses.clone();
-                Arc::new(Sockets::with_limit(sources, Rng::os(), share.upstream))
-            }
-        };
-        let world = World { network, clock: Clock::system(), rng: Rng::os() };
-        let service = Service::new(Arc::new(config.clone()), world);
+        let service = service(&config, lab.as_ref(), share.upstream);
+        let state = StateFile::of(&config);
+        service.resolver().walker().restore_anchors(&config, state.read()?);
         let resolver = service.resolver();
         let saver = Saver::start(&config, args.lab, resolver.cache(), resolver.world())
             .map_err(|e| format!("cannot start the thread that keeps the cache: {e}"))?;
         let (stop, hear_stop) = Stop::new();
         let mut workers = Workers::spawn(listeners, &service, share.tcp_clients, &hear_stop)?;
         ready(&bound);
+        let follow = || Box::pin(Arc::clone(&service).follow_anchors(|text| state.write(text)));
+        let mut following = follow();
         let mut started = Started { args, lab, config, refilter, saver };
         let ended = loop {
             tokio::select! {
                 said = signals.said() => match said {
                     Said::Stop => break Ok(()),
-                    Said::Reload => reload(&service, &mut started),
+                    Said::Reload => {
+                        reload(&service, &mut started);
+                        following = follow();
+                    }
                 },
+                () = &mut following => {}
                 why = workers.failure() => break Err(why),
             }
         };
@@ -114,6 +118,19 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
     })
 }
 
+/// Everything that is not a socket for clients.
+fn service(config: &Config, lab: Option<&Arc<lab::World>>, upstream: usize) -> Arc<Service> {
+    let network: Arc<dyn Network> = match lab {
+        Some(lab) => Arc::clone(lab) as Arc<dyn Network>,
+        None => {
+            let sources = config.resolver.source_addresses.clone();
+            Arc::new(Sockets::with_limit(sources, Rng::os(), upstream))
+        }
+    };
+    let world = World { network, clock: Clock::system(), rng: Rng::os() };
+    Service::new(Arc::new(config.clone()), world)
+}
+
 /// What serving was started with, and what a reload starts from.
 struct Started<'a> {
     args: &'a ServeArgs,
@@ -129,11 +146,16 @@ fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>
         config.server.listen.clone_from(&args.listen);
     }
     if let Some(lab) = lab {
-        config.resolver.hints = lab.hints();
-        // The embedded world is not signed.
-        config.dnssec.validation = false;
+        enter_lab(&mut config, lab);
     }
     config
+}
+
+/// The settings of a resolver inside the embedded world. That is not signed: proofs are only asked for
+/// where the configuration names anchors of its own.
+pub(super) fn enter_lab(config: &mut Config, lab: &lab::World) {
+    config.resolver.hints = lab.hints();
+    config.dnssec.validation &= config.dnssec.anchors != Config::default().dnssec.anchors;
 }
 
 /// The embedded world, or that of a folder.
@@ -271,12 +293,12 @@ impl Workers {
         let all_done = Arc::new(Barrier::new(running));
         let (tell, ended) = mpsc::unbounded_channel();
         for (number, listeners) in listeners.into_iter().enumerate() {
-            let (service, connections) = (Arc::clone(service), Arc::clone(&connections));
+            let (door, connections) = (Door::new(Arc::clone(service), running), Arc::clone(&connections));
             let (stop, all_done, tell) = (stop.clone(), Arc::clone(&all_done), tell.clone());
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
-                    let end = work(listeners, service, connections, (stop, all_done));
+                    let end = work(listeners, door, connections, (stop, all_done));
                     let _nobody_waits = tell.send(end.map_err(|e| format!("worker {number}: {e}")));
                 })
                 .map_err(|e| format!("cannot start worker {number}: {e}"))?;
@@ -310,32 +332,46 @@ impl Workers {
 /// One worker, in its own thread.
 fn work(
     listeners: Listeners,
-    service: Arc<Service>,
+    door: Door,
     connections: Arc<Connections>,
     (stop, all_done): (Stop, Arc<Barrier>),
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    let mut told = stop.clone();
-    runtime.block_on(async move {
-        let respond = async move |request: &[u8], client: SocketAddr, over: Transport| {
-            service.respond(request, client, over).await
+    let told = stop.clone();
+    runtime.block_on(
+        async move { stay(worker::serve(listeners, door, connections, stop), told, &all_done).await },
+    )
+}
+
+/// Serves until told to stop; then until all workers are done, as long as there is time. A resolution that
+/// another worker's client waits for may live here: none leaves first.
+async fn stay(
+    serving: impl Future<Output = io::Result<()>>,
+    mut told: Stop,
+    all_done: &Barrier,
+) -> io::Result<()> {
+    let mut serving = pin!(serving);
+    let mut ended = tokio::select! {
+        biased; // told to stop before it began, serving ends at once and must not leave either
+        () = told.requested() => None,
+        ended = &mut serving => Some(ended),
+    };
+    // The word may also come between those two polls.
+    let unasked = told.requested().now_or_never().is_none();
+    if let Some(ended) = ended.take_if(|_| unasked) {
+        return ended;
+    }
+    let finished = timeout(GRACE, async {
+        let ended = match ended {
+            Some(ended) => ended,
+            None => serving.await,
         };
-        let mut serving = pin!(worker::serve(listeners, respond, connections, stop));
-        tokio::select! {
-            biased; // told to stop before it began, serving ends at once and must not leave either
-            () = told.requested() => {}
-            ended = &mut serving => return ended,
-        }
-        // A resolution that another worker's client waits for may live here: none leaves first.
-        let finished = timeout(GRACE, async {
-            let ended = serving.await;
-            all_done.wait().await;
-            ended
-        });
-        finished.await.unwrap_or_else(|_late| {
-            tracing::warn!("stopped with requests unanswered");
-            Ok(())
-        })
+        all_done.wait().await;
+        ended
+    });
+    finished.await.unwrap_or_else(|_late| {
+        tracing::warn!("stopped with requests unanswered");
+        Ok(())
     })
 }
 
@@ -347,8 +383,11 @@ fn reload(service: &Service, started: &mut Started<'_>) {
     match started.args.config.as_deref().map(Config::load) {
         None => tracing::warn!("nothing to reload: started without --config"),
         Some(Ok(read)) => {
-            let new = with_arguments(read, started.args, started.lab.as_deref());
+            let mut new = with_arguments(read, started.args, started.lab.as_deref());
             warn_if_restart_needed(&started.config, &new);
+            // What stands in another file would have to be read first.
+            new.dnssec.trust_anchor_state.clone_from(&started.config.dnssec.trust_anchor_state);
+            complain_of_trust(&new);
             if let Err(why) = (started.refilter)(&new.log.filter) {
                 tracing::error!("the log filter stays: {why}");
             }
@@ -362,11 +401,19 @@ fn reload(service: &Service, started: &mut Started<'_>) {
     notify(&[NotifyState::Ready]);
 }
 
+/// Says which settings, or which clock, cannot lead to a proof.
+fn complain_of_trust(config: &Config) {
+    for complaint in anchors::complaints(config, Clock::system().wall()) {
+        tracing::warn!("{complaint}");
+    }
+}
+
 /// Settings that are only read at the start.
 fn warn_if_restart_needed(running: &Config, new: &Config) {
     let changed = [
         ("server.listen", running.server.listen != new.server.listen),
         ("server.threads", running.server.threads != new.server.threads),
+        ("dnssec.trust-anchor-state", running.dnssec.trust_anchor_state != new.dnssec.trust_anchor_state),
         ("resolver.source-addresses", running.resolver.source_addresses != new.resolver.source_addresses),
     ];
     for (setting, _) in changed.iter().filter(|(_, changed)| *changed) {
@@ -422,6 +469,29 @@ mod tests {
         ] {
             assert_eq!(is_private(&net.parse().unwrap()), private, "{net}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_worker_leaves_before_the_others_when_told_to_stop() {
+        let all_done = Barrier::new(2);
+        let (say, told) = Stop::new();
+        // It hears the word just after it was looked for, and ends in its first poll.
+        let serving = async {
+            say.send(true).unwrap();
+            Ok(())
+        };
+        let mut staying = pin!(stay(serving, told, &all_done));
+        assert!(timeout(GRACE / 2, &mut staying).await.is_err(), "left alone");
+        let (left, _) = tokio::join!(staying, all_done.wait());
+        left.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_ends_unasked_waits_for_nobody() {
+        let (_say, told) = Stop::new();
+        let serving = async { Err(io::Error::other("broken")) };
+        let left = timeout(GRACE / 2, stay(serving, told, &Barrier::new(2))).await;
+        assert_eq!(left.unwrap().unwrap_err().to_string(), "broken");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Root hints (RFC 9609 §2): which servers to ask first, from a master file.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use super::Hint;
 use crate::master;
@@ -11,9 +12,10 @@ use crate::wire::Name;
 const COMPILED: &str = include_str!("../../root.hints");
 
 /// The compiled-in hints.
-pub(super) fn compiled() -> Vec<Hint> {
+pub(super) fn compiled() -> &'static [Hint] {
     // A test reads them; a broken file could only come with a broken build.
-    read(COMPILED, "root.hints").unwrap_or_default()
+    static READ: LazyLock<Vec<Hint>> = LazyLock::new(|| read(COMPILED, "root.hints").unwrap_or_default());
+    &READ
 }
 
 /// Root servers that have an address; the error says what is wrong with the file.

@@ -75,6 +75,13 @@ pub struct Resolver {
     pub timeout: Duration,
 }
 
+impl Resolver {
+    /// Does the operator name root servers, other than those of the public root?
+    pub fn has_own_root(&self) -> bool {
+        self.hints != hints::compiled()
+    }
+}
+
 /// One root server of the hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -97,7 +97,7 @@ impl Kind {
             Kind::Filter { default, field } => *field(config) = (*default).to_owned(),
             Kind::Sockets { default, field } => *field(config) = default.to_vec(),
             Kind::Networks { default, field } => *field(config) = default.to_vec(),
-            Kind::Hints { .. } => config.resolver.hints = hints::compiled(),
+            Kind::Hints { .. } => config.resolver.hints = hints::compiled().to_vec(),
             Kind::Anchors { .. } => config.dnssec.anchors = anchors::compiled(),
             Kind::Either { field, .. } => *field(config) = false,
             Kind::Text { .. } | Kind::Path { .. } | Kind::Addresses { .. } => {}
@@ -334,7 +334,8 @@ pub const SETTINGS: &[Setting] = &[
         table: "dnssec",
         key: "trust-anchor-state",
         kind: Kind::Path { example: "anchors.state", field: |c| &mut c.dnssec.trust_anchor_state },
-        help: "Where RFC 5011 keeps its state. Not implemented yet: refused.",
+        help: "Where it is kept how the zones with trust anchors change their keys (RFC 5011), which are then \
+               followed. Absent: they are not.",
     },
     Setting {
         table: "dnssec",

@@ -10,7 +10,7 @@ use super::Reason;
 use super::crypto::Policy;
 pub use super::key::{Key, REVOKED, SEP, ZONE_KEY, ZoneKeys, key_tag};
 use super::verify::{Verified, verify};
-use crate::budget::Budget;
+use crate::budget::Checks;
 use crate::rrset::RrSet;
 use crate::wire::Name;
 
@@ -109,7 +109,7 @@ pub enum Anchor {
 
 impl Anchor {
     /// Does this vouch for `key` of `zone`?
-    fn matches(&self, zone: &Name, key: &Key) -> bool {
+    pub(super) fn matches(&self, zone: &Name, key: &Key) -> bool {
         match self {
             Anchor::Ds(ds) => ds.matches(zone, key),
             Anchor::Dnskey(own) => own.rdata == key.rdata,
@@ -163,7 +163,7 @@ pub fn establish(
     trusted: &[Anchor],
     now: u64,
     policy: &Policy,
-    budget: &Budget,
+    checks: &Checks<'_>,
 ) -> Result<(ZoneKeys, Verified), Reason> {
     let trusted = Anchor::usable(trusted, policy)?;
     if dnskey.owner != *zone {
@@ -179,7 +179,7 @@ pub fn establish(
         return Err(if is_no_zone_key { Reason::NoZoneKeyBit } else { Reason::DnskeyMissing });
     }
     let entry = ZoneKeys { zone: zone.clone(), keys: entry };
-    let verified = verify(dnskey, &entry, now, policy, budget)?;
+    let verified = verify(dnskey, &entry, now, policy, checks)?;
     let keys = keys.into_iter().filter(|key| key.verifies(policy)).collect();
     Ok((ZoneKeys { zone: entry.zone, keys }, verified))
 }
@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn outcome(set: &RrSet, trusted: &[Anchor]) -> Result<(ZoneKeys, Verified), Reason> {
-        establish(&name("example."), set, trusted, NOW, &STRICT, &budget())
+        establish(&name("example."), set, trusted, NOW, &STRICT, &budget().checks())
     }
 
     #[test]

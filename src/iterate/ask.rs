@@ -18,7 +18,7 @@ use super::{Scope, Walker, may_go_deeper, out_of, server_at, usable};
 use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::rrsets::{Freshness, Hop};
 use crate::cache::servers::{Standing, UNKNOWN_PATIENCE};
-use crate::failure::{Failure, Limit, Tally};
+use crate::failure::{Failure, Limit, Tally, Unaddressed};
 use crate::request::Request;
 use crate::rrset::{Question, RrType};
 use crate::trace::{Event, Flaw, Meaning};
@@ -30,6 +30,8 @@ use crate::world::{BoxFuture, Rng};
 /// The servers of one zone get so long for one question; four silent ones cost less than the four
 /// seconds after which people think that the network is gone.
 pub const TIME_PER_ZONE: Duration = Duration::from_millis(2_800);
+/// So long the others get when one server has answered with no authority of its own.
+const TIME_FOR_BETTER: Duration = Duration::from_millis(400);
 /// Useless replies to one question after which the zone counts as broken.
 pub const MAX_FLAWS: usize = 6;
 /// Addresses looked up at the same time for one zone.
@@ -56,6 +58,12 @@ struct Context<'a> {
     until: Instant,
 }
 
+/// A reply, and how much its server knows of the zone.
+struct Read {
+    reply: Reply,
+    second_hand: bool,
+}
+
 /// The servers of a cut while they are asked.
 struct Asking<'a> {
     context: Context<'a>,
@@ -70,6 +78,8 @@ struct Asking<'a> {
     lookups: usize,
     lookups_under_way: usize,
     tally: Tally,
+    /// Of those that `tally` calls unreachable.
+    without_route: usize,
     limit: Option<Limit>,
     /// Kept an address from being looked up: other servers may be asked, but if they are of no use, then the
     /// zone may have been of use all the same.
@@ -78,6 +88,10 @@ struct Asking<'a> {
     circle: bool,
     /// When the next server is asked although one is still waited for.
     hedge_at: Option<Instant>,
+    /// When the asking ends.
+    until: Instant,
+    /// From a server without authority: better than nothing.
+    second_hand: Option<(Reply, SocketAddr)>,
 }
 
 impl Walker {
@@ -112,13 +126,18 @@ impl<'a> Asking<'a> {
             lookups: 0,
             lookups_under_way: 0,
             tally: Tally::default(),
+            without_route: 0,
             limit: None,
             lookup_limit: None,
             circle: false,
             hedge_at: None,
+            until: context.until,
+            second_hand: None,
         };
+        let resolver = &context.request.config.resolver;
         for address in &context.cut.addresses {
-            if context.request.routes.reach(address.ip()) {
+            // The operator knows what can be reached: no default route is needed.
+            if if address.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 } {
                 asking.add(*address, None);
             }
         }
@@ -166,9 +185,11 @@ impl<'a> Asking<'a> {
         }
         let Context { walker, cut, request, .. } = self.context;
         let now = walker.world.clock.now();
-        let (standing, srtt) = walker.cache.servers.with(address, |s| (s.standing(&cut.zone, now), s.srtt()));
+        let known = walker.cache.servers.known(address);
+        let (standing, srtt) = known.with(|s| (s.standing(&cut.zone, now), s.srtt()));
         self.candidates.push(Candidate {
             address,
+            known,
             name: name.cloned(),
             tries: 0,
             under_way: 0,
@@ -181,12 +202,12 @@ impl<'a> Asking<'a> {
     }
 
     async fn run(mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
-        let until = self.context.until;
         self.start_something();
         loop {
             if self.waiting.is_empty() {
-                return Err(self.failure());
+                return self.outcome();
             }
+            let until = self.until;
             let hedge_at = self.hedge_at.unwrap_or(until).min(until);
             let happening = tokio::select! {
                 biased;
@@ -194,7 +215,7 @@ impl<'a> Asking<'a> {
                 () = sleep_until(hedge_at) => {
                     if hedge_at >= until {
                         self.count_silent();
-                        return Err(self.failure());
+                        return self.outcome();
                     }
                     self.hedge_at = None;
                     self.start_something();
@@ -228,8 +249,9 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// Useless replies so far. Where no route leads, nothing was asked.
     fn tally_of_flaws(&self) -> usize {
-        self.candidates.iter().filter(|c| c.flawed).count()
+        self.candidates.iter().filter(|c| c.flawed).count().saturating_sub(self.without_route)
     }
 
     /// Starts the next exchange unless one is under way that still has its time.
@@ -273,24 +295,18 @@ impl<'a> Asking<'a> {
         let context = self.context;
         let others = self.candidates.len() > 1 || !self.names.is_empty();
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        let patience = context
-            .walker
-            .cache
-            .servers
-            .with(candidate.address, |s| if others { s.patience() } else { s.repeat_patience() });
-        // Who was never heard of may be far away: each further wait is one longer, not twice as long.
-        let waits = if candidate.srtt.is_none() {
-            1 + u32::from(candidate.tries)
-        } else {
-            1 << candidate.tries.min(5)
-        };
-        self.hedge_at = Some(now + patience * waits);
+        let patience = candidate.known.with(|s| if others { s.patience() } else { s.repeat_patience() });
+        // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
+        // seventh try counts, and where all are, the tries are few.
+        self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
         candidate.tries += 1;
         candidate.under_way += 1;
         let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
+        let known = candidate.known.clone();
         self.waiting.push(Box::pin(async move {
             let query = Query {
                 server,
+                known: &known,
                 server_name: name.as_ref(),
                 zone: &context.cut.zone,
                 question: context.question,
@@ -342,10 +358,19 @@ impl<'a> Asking<'a> {
         let address = candidate.address;
         match result {
             Ok(received) => match self.read(address, &received) {
-                Reply::Unusable(flaw) => self.flawed(index, flaw),
-                reply => return Some((reply, address)),
+                Read { reply: Reply::Unusable(flaw), .. } => self.flawed(index, flaw),
+                Read { reply, second_hand: false } => return Some((reply, address)),
+                Read { reply, second_hand: true } => {
+                    self.flawed(index, Flaw::SecondHand);
+                    self.until = self.until.min(self.now() + TIME_FOR_BETTER);
+                    self.second_hand.get_or_insert((reply, address));
+                }
             },
             Err(AskError::Silent) => self.tally.silent = self.tally.silent.saturating_add(1),
+            Err(AskError::NoRoute) => {
+                self.without_route += 1;
+                self.flawed(index, Flaw::Unreachable);
+            }
             Err(AskError::Unreachable) => self.flawed(index, Flaw::Unreachable),
             Err(AskError::Malformed) => self.flawed(index, Flaw::Malformed),
             Err(AskError::Limit(limit)) => self.limit = Some(limit),
@@ -353,9 +378,11 @@ impl<'a> Asking<'a> {
         None
     }
 
-    fn read(&self, server: SocketAddr, received: &Received) -> Reply {
+    fn read(&self, server: SocketAddr, received: &Received) -> Read {
         let Context { request, cut, question, scope, manner, .. } = self.context;
-        let Ok(message) = Message::parse(&received.bytes) else { return Reply::Unusable(Flaw::Malformed) };
+        let Ok(message) = Message::parse(&received.bytes) else {
+            return Read { reply: Reply::Unusable(Flaw::Malformed), second_hand: false };
+        };
         let asked = Asked { zone: &cut.zone, question, unforgeable: received.unforgeable, manner };
         let mut notes = scrub::Notes::default();
         let reply = scrub::read(&message, &asked, &mut notes);
@@ -374,11 +401,12 @@ impl<'a> Asking<'a> {
         for (owner, code) in notes.lints {
             trace.note(scope.id, || Event::Lint { code, owner });
         }
-        reply
+        let refers = matches!(reply, Reply::Referral(_));
+        Read { reply, second_hand: !refers && scrub::is_second_hand(&message, &asked) }
     }
 
     fn flawed(&mut self, index: usize, flaw: Flaw) {
-        let Context { walker, request, cut, scope, .. } = self.context;
+        let Context { request, cut, scope, .. } = self.context;
         let now = self.now();
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         candidate.flawed = true;
@@ -386,12 +414,12 @@ impl<'a> Asking<'a> {
         let counter = match flaw {
             Flaw::Refused => &mut self.tally.refused,
             Flaw::ServFail => &mut self.tally.servfail,
-            Flaw::Upward | Flaw::Empty | Flaw::Rcode(_) => &mut self.tally.lame,
+            Flaw::Upward | Flaw::Empty | Flaw::SecondHand | Flaw::Rcode(_) => &mut self.tally.lame,
             Flaw::Malformed => &mut self.tally.malformed,
             Flaw::Unreachable => &mut self.tally.unreachable,
         };
         *counter = counter.saturating_add(1);
-        walker.cache.servers.with(server, |s| s.mark_lame(&cut.zone, now));
+        candidate.known.with(|s| s.mark_lame(&cut.zone, now));
         request.trace.note(scope.id, || Event::Flawed { server, zone: cut.zone.clone(), flaw });
     }
 
@@ -400,11 +428,16 @@ impl<'a> Asking<'a> {
         self.tally.silent = self.tally.silent.saturating_add(silent as u16);
     }
 
+    /// When nothing more will come.
+    fn outcome(&mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
+        self.second_hand.take().ok_or_else(|| self.failure())
+    }
+
     fn failure(&self) -> Arc<Failure> {
-        let Context { walker, cut, question, scope, request, .. } = self.context;
+        let Context { cut, question, scope, request, .. } = self.context;
         let now = self.now();
         for candidate in self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed) {
-            walker.cache.servers.with(candidate.address, |s| s.gave_up(now));
+            candidate.known.with(|s| s.gave_up(now));
         }
         let owner = question.name.clone();
         let failure = if let Some(limit) = self.limit {
@@ -413,6 +446,11 @@ impl<'a> Asking<'a> {
             return out_of(Limit::Time, &owner);
         } else if self.candidates.is_empty() {
             let cyclic = self.circle || scope.is_reaching(&cut.zone);
+            let why = match (cyclic, self.lookups_under_way) {
+                (true, _) => Unaddressed::Cyclic,
+                (false, 0) => Unaddressed::NoneUsable,
+                (false, _) => Unaddressed::Late,
+            };
             // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way:
             // the next question below is not to spend as much at once.
             if !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
@@ -421,7 +459,7 @@ impl<'a> Asking<'a> {
             if let Some(limit) = self.lookup_limit {
                 return out_of(limit, &owner);
             }
-            Failure::NoAddress { owner, zone: cut.zone.clone(), cyclic }
+            Failure::NoAddress { owner, zone: cut.zone.clone(), why }
         } else if let Some(limit) = self.lookup_limit {
             return out_of(limit, &owner);
         } else {

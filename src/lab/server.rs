@@ -276,7 +276,8 @@ impl Server {
         }
         if let Some(edns) = edns {
             let dnssec_ok = if edns.dnssec_ok { 0x8000 } else { 0 };
-            writer.opt(MAX_UDP as u16, (reply.rcode >> 4) as u8, dnssec_ok, &options);
+            // What was reserved.
+            let _ = writer.opt(MAX_UDP as u16, (reply.rcode >> 4) as u8, dnssec_ok, &options);
         }
         writer.finish()
     }

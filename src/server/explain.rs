@@ -23,6 +23,7 @@ use crate::wire::{Header, Name};
 pub const OPTION_TRACE: u16 = 65_001;
 /// Where names to be explained stand.
 const SUFFIX: &[u8] = b"\x05trace\x06cnamed\x00";
+const SUFFIX_LABELS: usize = 2;
 /// Octets of a character string (RFC 1035 §3.3).
 const MAX_STRING: usize = 255;
 /// Octets of the option; a whole answer over TCP has room for more.
@@ -36,14 +37,16 @@ const OPTION_HEAD: usize = 4;
 /// before the suffix, `www.example.com.AAAA.trace.cnamed.`. The type is written in capital letters,
 /// as there are top-level domains that are called like one.
 pub(super) fn asked(question: &Question) -> Option<Question> {
-    let wire = question.name.as_wire();
-    let above = wire.len().checked_sub(SUFFIX.len())?;
-    let is_below = question.name.labels().count() > 2 && wire.get(above..)?.eq_ignore_ascii_case(SUFFIX);
-    if question.class != Class::CH || question.rtype != RrType::TXT || !is_below {
+    if question.class != Class::CH || question.rtype != RrType::TXT {
         return None;
     }
+    let wire = question.name.as_wire();
+    let above = wire.len().checked_sub(SUFFIX.len())?;
     let mut labels: Vec<&[u8]> = question.name.labels().collect();
-    labels.truncate(labels.len().checked_sub(2)?);
+    if labels.len() <= SUFFIX_LABELS || !wire.get(above..)?.eq_ignore_ascii_case(SUFFIX) {
+        return None;
+    }
+    labels.truncate(labels.len() - SUFFIX_LABELS);
     let rtype = labels.last().and_then(|label| capital_type(label)).filter(|rtype| rtype.is_askable());
     if rtype.is_some() {
         labels.pop();

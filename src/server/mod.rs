@@ -2,11 +2,14 @@
 //!
 //! Knows: the header rules of a resolver (RFC 1035 §4.1.1, RFC 6891, RFC 7873, RFC 9619), access,
 //! special-use names; hands questions of class IN to the resolver. Does not know: sockets
-//! (`udp.rs`, `tcp.rs`), how answers come about. Shown by: `tests/scenarios/walk_who_*`,
+//! (`udp.rs`, `tcp.rs`), ready packets (`door.rs`), how answers come about. Shown by: `tests/scenarios/walk_who_*`,
 //! `tests/binary.rs`.
 
+pub mod answers;
+pub mod batch;
 pub mod connections;
 pub mod cookies;
+pub mod door;
 pub mod explain;
 pub mod load;
 pub mod pktinfo;
@@ -14,11 +17,14 @@ pub mod tcp;
 pub mod udp;
 pub mod worker;
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 
+use crate::cache::rrsets::Scratch;
 use crate::config::Config;
 use crate::failure::Ede;
 use crate::policy::acl::Acl;
@@ -32,9 +38,24 @@ use crate::trace::{End, Event, Policy, Ttl, Why};
 use crate::wire::{Header, Message, Name, ReadError};
 use crate::world::{Transport, World};
 use cookies::{CookieAnswer, Cookies};
+use door::Keeper;
 
 const QUERY: u8 = 0;
 const BADVERS: u16 = 16;
+
+/// What the sockets of one worker are answered by.
+pub trait Respond: 'static {
+    /// Appends the answer to `out` if it is at hand, at the moment `now`; `false`: it is not.
+    fn at_once(&self, request: &[u8], client: SocketAddr, now: Instant, out: &mut Vec<u8>) -> bool;
+
+    /// The answer to one request; `None`: it is dropped without an answer.
+    fn respond(
+        &self,
+        request: &[u8],
+        client: SocketAddr,
+        over: Transport,
+    ) -> impl Future<Output = Option<Vec<u8>>>;
+}
 
 /// A running resolver seen from outside: packet in, packet out. Sockets (`udp.rs`, `tcp.rs`), the
 /// scenario runner and the property tests all go through [`Service::respond`].
@@ -43,6 +64,8 @@ pub struct Service {
     resolver: Arc<Resolver>,
     cookies: Cookies,
     local_names: LocalNames,
+    /// Where the clock of ready packets begins.
+    started: Instant,
 }
 
 /// What a configuration means at the door.
@@ -58,7 +81,7 @@ impl Settings {
         let mut zones: Vec<Name> = config.routes.iter().map(|route| route.zone.clone()).collect();
         // RFC 6761 §6.2 keeps `test.` from the public root. Who has a root of their own has it for
         // testing, and is asked.
-        if config.resolver.hints != Config::default().resolver.hints {
+        if config.resolver.has_own_root() {
             zones.extend("test.".parse::<Name>());
         }
         let local = match local_names {
@@ -101,6 +124,7 @@ impl Service {
         secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
         secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
         Arc::new(Service {
+            started: world.clock.now(),
             resolver: Resolver::new(&config, world),
             settings: ArcSwap::from_pointee(Settings::new(config, local_names)),
             cookies: Cookies::new(secret),
@@ -125,10 +149,49 @@ impl Service {
         }
         self.resolver.reload(&config);
         self.settings.store(Arc::new(Settings::new(config, self.local_names)));
+        self.resolver.cache().stamps.change_all(); // no ready packet outlives the settings it was made by
+    }
+
+    /// A moment on the clock of ready packets.
+    fn nanos(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Seconds modulo 2^32: RFC 9018 §4.3 compares them by serial arithmetic.
+    fn cookie_time(&self) -> u32 {
+        self.resolver.world().clock.wall() as u32
+    }
+
+    /// Follows the keys of zones with trust anchors (RFC 5011), if that is configured, for as long as it
+    /// is polled. `keep` is given what is known of them after each look.
+    pub async fn follow_anchors(self: Arc<Self>, keep: impl Fn(&str)) {
+        loop {
+            let config = Arc::clone(&self.settings.load().config);
+            if !config.dnssec.validation || config.dnssec.trust_anchor_state.is_none() {
+                return std::future::pending().await;
+            }
+            let walker = self.resolver.walker();
+            let (looked, wait) = walker.follow_anchors(&config).await;
+            if looked {
+                keep(&walker.anchor_state());
+            }
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// Answers one request; `None`: it is dropped without an answer.
     pub async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
+        self.respond_keeping(request, client, over, None).await
+    }
+
+    /// The same for a worker's door, which may want to keep the answer.
+    async fn respond_keeping(
+        &self,
+        request: &[u8],
+        client: SocketAddr,
+        over: Transport,
+        keeper: Option<&Keeper<'_>>,
+    ) -> Option<Vec<u8>> {
         let settings = self.settings.load_full();
         let header = Header::read(request)?;
         // A reply to nobody's question: answering could go on for ever.
@@ -143,7 +206,8 @@ impl Service {
         let question = message.question().cloned();
         match self.admit(&settings, &message, client.ip(), over, &mut asker) {
             Ok(question) => {
-                Some(self.resolve(&settings, Admitted { asker, question, client: client.ip() }).await)
+                let admitted = Admitted { asker, question, client: client.ip() };
+                Some(self.resolve(&settings, admitted, keeper).await)
             }
             Err(Refusal(rcode, ede)) => {
                 let edes: Vec<Ede> = ede.into_iter().collect();
@@ -214,16 +278,14 @@ impl Service {
         let wants_trace = edns.option(explain::OPTION_TRACE).is_some();
         let mut ours = AskerEdns { dnssec_ok: edns.dnssec_ok, our_size, wants_trace, ..AskerEdns::default() };
         if over == Transport::Udp {
-            asker.limit = usize::from(edns.udp_size.clamp(respond::PLAIN_UDP as u16, our_size.max(512)));
+            asker.limit = respond::udp_limit(edns.udp_size, our_size);
         }
         if edns.version > 0 {
             asker.edns = Some(ours);
             return Err(Refusal(BADVERS, None));
         }
         if let Some(option) = edns.option(respond::OPTION_COOKIE) {
-            // Seconds modulo 2^32: RFC 9018 §4.3 compares them by serial arithmetic.
-            let now = self.resolver.world().clock.wall() as u32;
-            match self.cookies.answer(option, client, now) {
+            match self.cookies.answer(option, client, self.cookie_time()) {
                 CookieAnswer::Malformed => {
                     asker.edns = Some(ours);
                     return Err(Refusal(Rcode::FormErr as u16, None));
@@ -235,8 +297,12 @@ impl Service {
         Ok(())
     }
 
-    async fn resolve(&self, settings: &Settings, admitted: Admitted) -> Vec<u8> {
-        let Admitted { asker, question, client } = admitted;
+    async fn resolve(
+        &self,
+        settings: &Settings,
+        Admitted { asker, question, client }: Admitted,
+        keeper: Option<&Keeper<'_>>,
+    ) -> Vec<u8> {
         if let Some(explained) = explain::asked(&question).filter(|_| settings.trace.allows(client)) {
             return self.explain(settings, &asker, &question, explained).await;
         }
@@ -258,7 +324,15 @@ impl Service {
         if asker.flags & Header::CD != 0 {
             request = request.unchecked();
         }
-        respond::build(&self.recurse(&Arc::new(request), question).await, &asker)
+        if keeper.is_some() {
+            request.own = Scratch::noting_reads();
+        }
+        let request = Arc::new(request);
+        let answer = self.recurse(&request, question).await;
+        if let Some(keeper) = keeper {
+            keeper.consider(self, settings, &request, &answer, &asker);
+        }
+        respond::build(&answer, &asker)
     }
 
     /// Answers a question of class IN for somebody in this process, who has made the request and
@@ -278,6 +352,11 @@ impl Service {
         // One spelling inside: what is cached and explained does not depend on who asked first.
         let asked = Question { name: question.name.to_lowercase(), ..question.clone() };
         let answer = self.resolver.answer(request, &asked).await;
+        let budget = &request.budget;
+        tracing::debug!(
+            question = %asked, rcode = ?answer.rcode, secure = answer.secure, messages = budget.messages_sent(),
+            checks = budget.signatures_checked(), "answered"
+        );
         Answer { question, ..answer }
     }
 }

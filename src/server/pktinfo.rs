@@ -15,19 +15,10 @@ pub struct Asked {
     interface: u32,
 }
 
-/// A datagram that arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrived {
-    /// Octets written to the buffer.
-    pub length: usize,
-    /// The sender.
-    pub from: SocketAddr,
-    /// What of ours it was sent to, where the system says it.
-    pub asked: Option<Asked>,
-}
-
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub use linux::{do_not_learn_mtu, enable, receive, send};
+pub(super) use linux::{CONTROL, Control, asked, write_asked};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use linux::{do_not_learn_mtu, enable, send};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[allow(unsafe_code)]
@@ -40,11 +31,12 @@ mod linux {
     use super::*;
 
     /// Octets for one control message: `in6_pktinfo` (20) and its header (16), with room.
-    const CONTROL: usize = 64;
+    pub(in crate::server) const CONTROL: usize = 64;
 
     /// Control messages must be aligned as `cmsghdr` is.
+    #[derive(Clone, Copy)]
     #[repr(C, align(16))]
-    struct Control([u8; CONTROL]);
+    pub(in crate::server) struct Control(pub [u8; CONTROL]);
 
     fn set_option(
         fd: BorrowedFd<'_>,
@@ -84,37 +76,9 @@ mod linux {
         }
     }
 
-    /// Reads one datagram without waiting.
-    ///
-    /// # Errors
-    /// What recvmsg(2) says; `WouldBlock` when there is none.
-    pub fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Arrived> {
-        let mut control = Control([0; CONTROL]);
-        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        // SAFETY: msghdr is plain data for which all zeroes is a valid value.
-        let mut message: libc::msghdr = unsafe { mem::zeroed() };
-        message.msg_iov = &raw mut part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = CONTROL as _;
-        // SAFETY: the name, the buffer and the control octets outlive the call and are as long as
-        // the header says; recvmsg sets the name's length, which is what `try_init` wants to know.
-        let (length, from) = unsafe {
-            SockAddr::try_init(|name, name_length| {
-                message.msg_name = name.cast();
-                message.msg_namelen = *name_length;
-                let read = libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT);
-                *name_length = message.msg_namelen;
-                usize::try_from(read).map_err(|_| io::Error::last_os_error())
-            })
-        }?;
-        let from = from.as_socket().ok_or_else(|| io::Error::other("a sender without an IP address"))?;
-        Ok(Arrived { length, from, asked: asked(&message) })
-    }
-
-    /// `message` must come from recvmsg, its control octets still alive.
+    /// `message` must come from recvmsg or recvmmsg, its control octets still alive.
     #[allow(clippy::unnecessary_cast)] // the type of cmsg_len differs between C libraries
-    fn asked(message: &libc::msghdr) -> Option<Asked> {
+    pub(in crate::server) fn asked(message: &libc::msghdr) -> Option<Asked> {
         // SAFETY: the header and its control octets are as recvmsg left them, which is what the
         // CMSG macros walk; the data of a message is read only after its level, its type and its
         // length were checked, unaligned since nothing promises more than the header's alignment.
@@ -171,7 +135,7 @@ mod linux {
     }
 
     /// `message` must have [`CONTROL`] octets of control space.
-    fn write_asked(message: &mut libc::msghdr, asked: Asked) {
+    pub(in crate::server) fn write_asked(message: &mut libc::msghdr, asked: Asked) {
         match asked.address {
             IpAddr::V4(address) => {
                 let info = libc::in_pktinfo {

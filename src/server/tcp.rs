@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::Respond;
 use super::connections::{Connections, Ticket};
 use super::load::{InFlight, Load, Stop};
 use crate::world::Transport;
@@ -46,22 +47,35 @@ const FIRST_READ: usize = 512;
 /// A connection's buffer is given back when it grew beyond this: requests are short.
 const BUFFER_KEPT: usize = 4_096;
 
+/// Is nobody listening at `address`, not even one who would share it?
+///
+/// # Errors
+/// What the system says; the caller names the address and the remedy.
+pub fn probe(address: SocketAddr) -> io::Result<()> {
+    bound(address, false).map(drop)
+}
+
 /// Binds one worker's listener.
 ///
 /// # Errors
 /// What the system says; the caller names the address and the remedy.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?; // connections of an earlier run may linger
-    socket.set_reuse_port(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
+    let socket = bound(address, true)?;
     socket.listen(BACKLOG)?;
     let listener = std::net::TcpListener::from(socket);
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+fn bound(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?; // connections of an earlier run may linger
+    socket.set_reuse_port(shared)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// Accepts until `stop`, then waits until each connection has its answers. Must run where local
@@ -69,16 +83,13 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 ///
 /// # Errors
 /// When the runtime does not take the listener; never for an accept that failed.
-pub async fn serve<R>(
+pub async fn serve<R: Respond>(
     listener: std::net::TcpListener,
     respond: Rc<R>,
     load: Rc<Load>,
     connections: Arc<Connections>,
     mut stop: Stop,
-) -> io::Result<()>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut open = JoinSet::new();
     let mut in_a_row = 0;
@@ -129,20 +140,19 @@ struct Asked<R> {
     client: SocketAddr,
 }
 
-async fn answer<R>(respond: Rc<R>, client: SocketAddr, request: Vec<u8>, counted: InFlight) -> Option<Vec<u8>>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
-    let answer = respond(&request, client, Transport::Tcp).await;
+async fn answer<R: Respond>(
+    respond: Rc<R>,
+    client: SocketAddr,
+    request: Vec<u8>,
+    counted: InFlight,
+) -> Option<Vec<u8>> {
+    let answer = respond.respond(&request, client, Transport::Tcp).await;
     drop(counted);
     answer
 }
 
 /// One connection from its first octet to its last.
-async fn converse<R>(mut stream: TcpStream, asked: Asked<R>, ticket: Ticket, mut stop: Stop)
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
+async fn converse<R: Respond>(mut stream: TcpStream, asked: Asked<R>, ticket: Ticket, mut stop: Stop) {
     // Without it a second answer waits for the first one's acknowledgement; it can only fail on a
     // connection that is already gone.
     let _ = stream.set_nodelay(true);

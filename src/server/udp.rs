@@ -5,16 +5,17 @@
 //! an answer leaves from the address that was asked. Shown by `sockets::server_udp_*`.
 //!
 //! ```text
-//! readable ─▶ up to BATCH datagrams ─▶ polled once ─▶ answered at once (cached, refused)
-//!                                           └─▶ waits: room? ─ yes ─▶ a local task
-//!                                                        └─ no ──▶ shed
+//! readable ─▶ a batch ─▶ ready packets ─▶ one batch out
+//!                └─▶ the others: polled once ─▶ answered at once (cached, refused)
+//!                                     └─▶ waits: room? ─ yes ─▶ a local task
+//!                                                  └─ no ──▶ shed
 //! ```
 
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -22,31 +23,37 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 
+use super::Respond;
+use super::batch::{Arrived, BATCH, Batch};
 use super::load::{Load, Stop};
-use super::pktinfo::{self, Arrived, Asked};
+use super::pktinfo::{self, Asked};
 use crate::world::Transport;
-
-/// Datagrams taken before others get their turn: short polls keep the tail short (hotpath.md §2).
-const BATCH: usize = 32;
 
 /// Asked of the kernel for each direction; it grants what net.core.rmem_max and wmem_max allow. At
 /// 40,000 requests of 100 octets (768 with the kernel's book-keeping) a second: 130 ms.
 const SOCKET_BUFFER: usize = 4 << 20;
 
-/// The longest datagram there is.
-const MAX_DATAGRAM: usize = 65_535;
-
 /// After an error that is not about one datagram, so that a broken socket does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who else may have a socket's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Whoever shares it too.
+    Free,
+    /// Nobody yet; from then on whoever shares it.
+    OnceBound,
+}
 
 /// Binds one worker's socket.
 ///
 /// # Errors
 /// What the system says; the caller names the address and the remedy.
-pub fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(sharing == Sharing::Free)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // 0.0.0.0 is a listen address of its own
     }
@@ -62,6 +69,18 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
         }
     }
     socket.bind(&address.into())?;
+    if sharing == Sharing::OnceBound {
+        // Linux lets others in from here on. Elsewhere it is too late for that: what arrives between
+        // two sockets is lost there.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_reuse_port(true)?;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        {
+            let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+            drop(socket);
+            return bind(bound, Sharing::Free);
+        }
+    }
     let socket = std::net::UdpSocket::from(socket);
     socket.set_nonblocking(true)?;
     Ok(socket)
@@ -79,13 +98,27 @@ impl Listener {
         Ok(Listener { socket: UdpSocket::from_std(socket)?, wildcard })
     }
 
-    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Arrived> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if self.wildcard {
-            return self.socket.try_io(Interest::READABLE, || pktinfo::receive(self.socket.as_fd(), buffer));
+    /// Fills the batch; empty when nothing is there. One that is not full has emptied the socket, and
+    /// the runtime is told so: asking once more would cost a system call to learn nothing.
+    fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+        let received = self.socket.try_io(Interest::READABLE, || {
+            batch.receive(&self.socket)?;
+            if batch.len() == BATCH { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        });
+        match received {
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
+            received => received,
         }
-        let (length, from) = self.socket.try_recv_from(buffer)?;
-        Ok(Arrived { length, from, asked: None })
+    }
+
+    /// Sends what a batch has to send, waiting for room when there is none.
+    async fn send_batch(&self, batch: &mut Batch) -> io::Result<()> {
+        match batch.send(&self.socket) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.socket.async_io(Interest::WRITABLE, || batch.send(&self.socket)).await
+            }
+            sent => sent,
+        }
     }
 
     async fn send(&self, answer: &[u8], to: SocketAddr, asked: Option<Asked>) -> io::Result<()> {
@@ -103,83 +136,93 @@ impl Listener {
 ///
 /// # Errors
 /// When the runtime does not take the socket.
-pub async fn serve<R>(
+pub async fn serve<R: Respond>(
     socket: std::net::UdpSocket,
     respond: Rc<R>,
     load: Rc<Load>,
     mut stop: Stop,
-) -> io::Result<()>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
+) -> io::Result<()> {
     let listener = Rc::new(Listener::new(socket)?);
-    let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut batch = Batch::new(listener.wildcard);
+    let mut stopping = pin!(stop.requested());
     loop {
         tokio::select! {
             biased;
-            () = stop.requested() => break,
+            () = &mut stopping => break,
             ready = listener.socket.readable() => ready?,
         }
-        if let Err(e) = take_batch(&listener, &mut buffer, &respond, &load).await {
-            tracing::warn!(error = %e, "receiving by UDP");
-            tokio::time::sleep(ERROR_PAUSE).await;
+        match answer_batch(&listener, &mut batch, &respond, &load).await {
+            Ok(Next::Wait) => {}
+            // The tasks that were just spawned get their turn before the next batch.
+            Ok(Next::Yield) => tokio::task::yield_now().await,
+            Err(e) => {
+                tracing::warn!(error = %e, "receiving by UDP");
+                tokio::time::sleep(ERROR_PAUSE).await;
+            }
         }
-        // The tasks that were just spawned get their turn before the next batch.
-        tokio::task::yield_now().await;
     }
     load.drained().await;
     Ok(())
 }
 
-async fn take_batch<R>(
+/// What the listener does after a batch.
+enum Next {
+    /// There is nothing more, nor anything new to do.
+    Wait,
+    /// Others have something to do.
+    Yield,
+}
+
+async fn answer_batch<R: Respond>(
     listener: &Rc<Listener>,
-    buffer: &mut [u8],
+    batch: &mut Batch,
     respond: &Rc<R>,
     load: &Rc<Load>,
-) -> io::Result<()>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
-    for _ in 0..BATCH {
-        let arrived = match listener.try_receive(buffer) {
-            Ok(arrived) => arrived,
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => break,
-            Err(e) => return Err(e),
-        };
+) -> io::Result<Next> {
+    listener.receive(batch)?;
+    let now = Instant::now();
+    let mut others = [false; BATCH];
+    for (index, other) in others.iter_mut().enumerate().take(batch.len()) {
+        *other =
+            !batch.answer(index, |request, arrived, out| respond.at_once(request, arrived.from, now, out));
+    }
+    listener.send_batch(batch).await?;
+    let mut next = if batch.len() == BATCH { Next::Yield } else { Next::Wait };
+    for (index, _) in others.iter().enumerate().filter(|(_, other)| **other) {
+        let Some((request, arrived)) = batch.request(index) else { continue };
         if arrived.from.port() == 0 {
             continue; // nothing can be sent there
         }
-        // Ready answers, straight from `buffer`, go in here once there is a cache of them.
-        let request = buffer.get(..arrived.length).unwrap_or_default().to_vec();
-        let work = answer(Rc::clone(listener), Rc::clone(respond), request, arrived);
-        begin(Box::pin(work), load).await;
+        let work = answer(Rc::clone(listener), Rc::clone(respond), request.to_vec(), arrived);
+        if begin(Box::pin(work), load).await {
+            next = Next::Yield;
+        }
     }
-    Ok(())
+    Ok(next)
 }
 
 /// Polls `work` once: most requests are answered from memory and need no task (which would cost
-/// two thirds more, hotpath.md §2). What waits becomes a task if there is room. What is shed was
-/// polled too, and that is harmless: nothing is sent upstream in a first poll (`upstream::sockets`).
-async fn begin<F: Future<Output = ()> + 'static>(mut work: Pin<Box<F>>, load: &Rc<Load>) {
+/// two thirds more, hotpath.md §2). What waits becomes a task if there is room; `true` then. What is
+/// shed was polled too, and that is harmless: nothing is sent upstream in a first poll
+/// (`upstream::sockets`).
+async fn begin<F: Future<Output = ()> + 'static>(mut work: Pin<Box<F>>, load: &Rc<Load>) -> bool {
     if poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_ready())).await {
-        return;
+        return false;
     }
     if !load.has_room() {
         load.shed();
-        return;
+        return false;
     }
     let guard = load.enter();
     tokio::task::spawn_local(async move {
         work.await;
         drop(guard);
     });
+    true
 }
 
-async fn answer<R>(listener: Rc<Listener>, respond: Rc<R>, request: Vec<u8>, arrived: Arrived)
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
-    let Some(answer) = respond(&request, arrived.from, Transport::Udp).await else { return };
+async fn answer<R: Respond>(listener: Rc<Listener>, respond: Rc<R>, request: Vec<u8>, arrived: Arrived) {
+    let Some(answer) = respond.respond(&request, arrived.from, Transport::Udp).await else { return };
     if let Err(e) = listener.send(&answer, arrived.from, arrived.asked).await {
         tracing::debug!(client = %arrived.from, error = %e, "an answer could not be sent");
     }

@@ -9,12 +9,12 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinSet;
 
 use super::connections::Connections;
 use super::load::{Load, MAX_TCP_IN_FLIGHT, MAX_UDP_IN_FLIGHT, Stop};
-use super::{tcp, udp};
+use super::udp::Sharing;
+use super::{Respond, tcp, udp};
 use crate::world::Transport;
 
 /// How often another port is tried when the one the system chose for UDP is taken for TCP.
@@ -67,13 +67,18 @@ impl std::error::Error for BindError {}
 /// Binds `address` for each of `workers`, UDP and TCP, and says which port it became where
 /// `address` has port 0.
 ///
+/// SO_REUSEPORT would let us share an address silently with another cnamed of the same user. So the
+/// first UDP socket is bound without it, which notices, and shares only then: a probe that is closed
+/// again would take with it what arrived meanwhile. For TCP, where nothing arrives before `listen`,
+/// a probe will do.
+///
 /// # Errors
 /// The first socket that cannot be bound.
 pub fn bind(address: SocketAddr, workers: &mut [Listeners]) -> Result<SocketAddr, BindError> {
     let mut tries = PORT_TRIES;
-    let bound = loop {
-        match probe(address) {
-            Ok(bound) => break bound,
+    let (first, bound) = loop {
+        match bind_alone(address) {
+            Ok(alone) => break alone,
             Err(e) if address.port() == 0 && tries > 0 && e.reason.kind() == io::ErrorKind::AddrInUse => {
                 tries -= 1;
             }
@@ -81,38 +86,23 @@ pub fn bind(address: SocketAddr, workers: &mut [Listeners]) -> Result<SocketAddr
         }
     };
     let error = |transport| move |reason| BindError { address: bound, transport, reason };
+    let mut first = Some(first);
     for worker in workers {
-        worker.udp.push(udp::bind(bound).map_err(error(Transport::Udp))?);
+        let socket = first.take().map_or_else(|| udp::bind(bound, Sharing::Free), Ok);
+        worker.udp.push(socket.map_err(error(Transport::Udp))?);
         worker.tcp.push(tcp::bind(bound).map_err(error(Transport::Tcp))?);
     }
     Ok(bound)
 }
 
-/// Is the address free? SO_REUSEPORT would let us share it silently with another cnamed of the same
-/// user; sockets without it notice.
-fn probe(address: SocketAddr) -> Result<SocketAddr, BindError> {
-    let try_bind = |address: SocketAddr, transport| {
-        let (kind, protocol) = match transport {
-            Transport::Udp => (Type::DGRAM, Protocol::UDP),
-            Transport::Tcp => (Type::STREAM, Protocol::TCP),
-        };
-        let bind = || {
-            let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-            if transport == Transport::Tcp {
-                socket.set_reuse_address(true)?; // lingering connections are no listener
-            }
-            if address.is_ipv6() {
-                socket.set_only_v6(true)?;
-            }
-            socket.bind(&address.into())?;
-            let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-            Ok((socket, bound))
-        };
-        bind().map_err(|reason| BindError { address, transport, reason })
-    };
-    let (_held, bound) = try_bind(address, Transport::Udp)?;
-    try_bind(bound, Transport::Tcp)?;
-    Ok(bound)
+/// A UDP socket of `address` that nobody else had, now ready to be shared, and its address, which
+/// is free for TCP too.
+fn bind_alone(address: SocketAddr) -> Result<(std::net::UdpSocket, SocketAddr), BindError> {
+    let error = |address, transport| move |reason| BindError { address, transport, reason };
+    let socket = udp::bind(address, Sharing::OnceBound).map_err(error(address, Transport::Udp))?;
+    let bound = socket.local_addr().map_err(error(address, Transport::Udp))?;
+    tcp::probe(bound).map_err(error(bound, Transport::Tcp))?;
+    Ok((socket, bound))
 }
 
 /// Serves `listeners` in the thread that calls, until `stop` and until what is in flight is
@@ -121,15 +111,12 @@ fn probe(address: SocketAddr) -> Result<SocketAddr, BindError> {
 ///
 /// # Errors
 /// When the runtime does not take a socket.
-pub async fn serve<R>(
+pub async fn serve<R: Respond>(
     listeners: Listeners,
     respond: R,
     connections: Arc<Connections>,
     stop: Stop,
-) -> io::Result<()>
-where
-    R: AsyncFn(&[u8], SocketAddr, Transport) -> Option<Vec<u8>> + 'static,
-{
+) -> io::Result<()> {
     let respond = Rc::new(respond);
     let (by_udp, by_tcp) = (Load::new(MAX_UDP_IN_FLIGHT), Load::new(MAX_TCP_IN_FLIGHT));
     let mut doors = JoinSet::new();

@@ -162,6 +162,15 @@ pub fn read(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Repl
     if message.is_exhausted() { Reply::Unusable(Flaw::Malformed) } else { reply }
 }
 
+/// Does a server that should know for itself only repeat what it was told? It offers recursion and claims no
+/// authority: lame, and the least that may be believed (RFC 2181 §5.4.1).
+pub fn is_second_hand(message: &Message<'_>, asked: &Asked<'_>) -> bool {
+    let header = message.header();
+    asked.manner == Manner::Authority
+        && header.has(crate::wire::Header::RA)
+        && !header.has(crate::wire::Header::AA)
+}
+
 fn understand(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Reply {
     let rcode = message.rcode();
     match rcode {

@@ -9,10 +9,13 @@
 //! answer. It uses no codec of a library: one odd record must not lose a message, DNAME must
 //! parse, counts must not allocate (see `docs/decisions/0001-own-codec.md`).
 //!
+//! `ready` is the way around all that for cached answers: it reads one plain question and fills in blanks.
+//!
 //! Shown by: `tests/wire.rs` (differential against hickory-proto) and every scenario.
 
 pub mod name;
 pub mod reader;
+pub mod ready;
 pub mod writer;
 
 pub use name::{Name, NameError, wire_len};

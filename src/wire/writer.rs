@@ -18,8 +18,11 @@ pub struct MessageWriter {
     buf: Vec<u8>,
     /// Octets that the message may have, less what is reserved for OPT.
     limit: usize,
+    reserved: usize,
     counts: [u16; 4],
     targets: Targets,
+    /// Where the TTL of each record is.
+    ttls: Vec<u16>,
 }
 
 impl MessageWriter {
@@ -32,14 +35,28 @@ impl MessageWriter {
         MessageWriter {
             buf,
             limit: limit.min(usize::from(u16::MAX)),
+            reserved: 0,
             counts: [0; 4],
             targets: Targets::new(),
+            ttls: Vec::new(),
         }
+    }
+
+    /// Offsets of the TTLs of all records so far, in order.
+    pub fn ttls(&self) -> &[u16] {
+        &self.ttls
     }
 
     /// Keeps octets back for what [`MessageWriter::opt`] will write.
     pub fn reserve(&mut self, octets: usize) {
-        self.limit = self.limit.saturating_sub(octets);
+        let kept = octets.min(self.limit);
+        self.limit -= kept;
+        self.reserved += kept;
+    }
+
+    /// Octets that still fit beside what is reserved.
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.buf.len())
     }
 
     /// Adds the question.
@@ -61,12 +78,13 @@ impl MessageWriter {
         ttl: u32,
         rdata: &Rdatas,
     ) -> Result<(), Full> {
-        let mark = self.buf.len();
+        let (mark, ttls) = (self.buf.len(), self.ttls.len());
         let mut count = 0;
         for item in rdata.iter() {
             self.name(owner, true);
             self.buf.extend_from_slice(&rtype.0.to_be_bytes());
             self.buf.extend_from_slice(&class.0.to_be_bytes());
+            self.ttls.push(self.buf.len() as u16); // one past 65,535 does not stay
             self.buf.extend_from_slice(&ttl.to_be_bytes());
             self.rdata(rtype, item);
             count += 1;
@@ -74,7 +92,7 @@ impl MessageWriter {
                 break;
             }
         }
-        self.keep_or_cut(mark, section as usize + 1, count)
+        self.keep_or_cut(mark, section as usize + 1, count).inspect_err(|Full| self.ttls.truncate(ttls))
     }
 
     fn keep_or_cut(&mut self, mark: usize, section: usize, count: u16) -> Result<(), Full> {
@@ -92,8 +110,17 @@ impl MessageWriter {
         }
     }
 
-    /// Adds OPT into what [`MessageWriter::reserve`] kept back; `flags` is the lower half of its TTL.
-    pub fn opt(&mut self, udp_size: u16, extended_rcode: u8, flags: u16, options: &[(u16, Vec<u8>)]) {
+    /// Adds OPT, for which [`MessageWriter::reserve`] keeps room; `flags` is the lower half of its TTL.
+    pub fn opt(
+        &mut self,
+        udp_size: u16,
+        extended_rcode: u8,
+        flags: u16,
+        options: &[(u16, Vec<u8>)],
+    ) -> Result<(), Full> {
+        if self.buf.len() + opt_octets(options) > self.limit + self.reserved {
+            return Err(Full);
+        }
         self.buf.push(0);
         self.buf.extend_from_slice(&RrType::OPT.0.to_be_bytes());
         self.buf.extend_from_slice(&udp_size.to_be_bytes());
@@ -106,6 +133,7 @@ impl MessageWriter {
             self.buf.extend_from_slice(value);
         }
         self.counts[3] += 1;
+        Ok(())
     }
 
     /// Sets flag bits.

@@ -9,6 +9,7 @@ fixed: the same files come out every time. `algorithms.py` signs, `zones.py` ans
 servers, faults and the dialect; here is what is shown.
 """
 
+import base64
 import shutil
 import subprocess
 import sys
@@ -44,14 +45,15 @@ def algorithm(number, name, section, settings=(), secure=True, suffix="", bits=1
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
     verdict = "validates" if secure else "is insecure"
     s = Scenario(f"alg_{number:02}{suffix}", f"A zone signed with {name} {verdict} ({section}).", world, settings)
-    s.ask("www.alpha.").answered(secure)
-    s.ask("no.alpha.").answered(secure)
+    ede = [] if secure else ["1 ~alpha."]
+    s.ask("www.alpha.").answered(secure, ede=ede)
+    s.ask("no.alpha.").answered(secure, ede=ede)
     s.ask("bad.alpha.")
     if secure:
         s.bogus(6)
     else:
         sent = replace(world.resolve("bad.alpha.", "A"))
-        s.insecure(expected=replace(sent, answer=[corrupted(held) for held in sent.answer]))
+        s.insecure(ede=ede, expected=replace(sent, answer=[corrupted(held) for held in sent.answer]))
 
 
 def algorithms():
@@ -141,8 +143,8 @@ def digests():
         if secure is False:
             s.bogus(9)
         else:
-            # An EDE that says why it is insecure may be there (RFC 8914 §4.2, §4.3).
-            s.answered(bool(secure), match="all order")
+            code = 2 if "digest" in file else 1
+            s.answered(bool(secure), ede=[] if secure else [f"{code} ~no DS of alpha. has a supported"])
 
     revoked = Key("alpha.", flags=257 | 128)
     world, _ = one_zone(keys=[revoked])
@@ -392,6 +394,55 @@ def broken_denials(how, nsec3, sections):
     s.ask("www.wild.alpha.").bogus(12)
 
 
+def edges():
+    """The apex, letter case, the SOA beside a denial, keys without the SEP bit."""
+    for how, nsec3, section in (("nsec", None, "RFC 4035 §5.3.4"), ("nsec3", Nsec3(1, "ab"), "RFC 5155 §8.8")):
+        text = "* A 192.0.2.101\nwww A 192.0.2.102\na.b A 192.0.2.103\n"
+        world, zone = one_zone(text, nsec3=nsec3)
+        s = Scenario(f"{how}_wildcard_at_the_apex", f"A wildcard right below the apex answers, and only for names that nothing is closer to, by {how.upper()} ({section}; RFC 4592 §2.2.1).", world)
+        s.ask("x.alpha.").secure()
+        s.ask("x.y.alpha.").secure()
+        s.ask("x.alpha.", "MX").secure()
+        s.ask("b.alpha.").secure()
+        s.ask("c.b.alpha.").secure()
+        s.ask("alpha.").secure()
+        s.ask("www.alpha.").secure()
+        world, zone = one_zone(text, nsec3=nsec3)
+        # What the wildcard says for x.alpha. proves nothing below a name that exists.
+        stolen = [replace(held, owner="d.b.alpha.") for held in zone.respond("x.alpha.", "A").answer]
+        world.at("alpha.").tweak("d.b.alpha.", "A", lambda _, z=zone, a=stolen: Response(answer=a, authority=z.covering("d.b.alpha.")))
+        s = Scenario(f"{how}_wildcard_wrong_next_closer", f"A wildcard's answer whose {how.upper()} is not of the next closer name is bogus ({section}).", world)
+        s.ask("d.b.alpha.").bogus(12)
+        for file, fault, code in (("bogus", corrupted, 6), ("unsigned", unsigned, 10)):
+            world, zone = one_zone(text.replace("* A", "*.w A"), nsec3=nsec3)
+            world.at("alpha.").spoil("alpha.", "SOA", fault)
+            s = Scenario(f"{how}_soa_{file}", f"A denial by {how.upper()} whose SOA is {file} is bogus ({section.replace('3.4', '4').replace('8.8', '8.4')}, RFC 4035 §5.3).", world)
+            s.ask("no.alpha.").bogus(code)
+            s.ask("www.alpha.", "MX").bogus(code)
+            s.ask("x.w.alpha.").secure()
+        world, zone = one_zone(nsec3=nsec3)
+        s = Scenario(f"{how}_apex", f"What the apex has, and has not, in a zone with {how.upper()} (RFC 4035 §2, §5.4; RFC 5155 §7.1).", world)
+        for rtype in ("NS", "SOA", "DNSKEY", "MX", "A", "DS"):
+            s.ask("alpha.", rtype).secure()
+        s.ask("alpha.", "NSEC").secure() if nsec3 is None else s.ask("alpha.", "NSEC3PARAM").secure()
+
+    world, zone = one_zone(nsec3=Nsec3(1, "ab"))
+    shout = lambda response: replace(response, authority=[
+        replace(held, owner=held.owner.upper() if held.rtype == "NSEC3" else held.owner) for held in response.authority
+    ])  # fmt: skip
+    for name, rtype in (("no.alpha.", "A"), ("www.alpha.", "MX")):
+        world.at("alpha.").tweak(name, rtype, shout)
+    s = Scenario("nsec3_upper_case", "A hash in an owner name may be in upper case (RFC 5155 §3, RFC 4343 §3).", world)
+    s.ask("no.alpha.").secure()
+    s.ask("www.alpha.", "MX").secure()
+
+    key = Key("alpha.", flags=256)
+    world, zone = one_zone(keys=[key], ds=[key.ds()])
+    s = Scenario("keys_without_sep", "The SEP bit says nothing to a validator: a DS may point at any zone key (RFC 4034 §2.1.1, RFC 6840 §6.2).", world)
+    s.ask("www.alpha.").secure()
+    s.ask("no.alpha.").secure()
+
+
 def odd_denials():
     # Minimal covering, and denial by a record at the name itself.
     world, zone = one_zone()
@@ -512,6 +563,8 @@ def signatures():
     s = Scenario("ds_signed_by_the_child", "A DS set is the parent's to sign (RFC 4035 §2.4, §5.2).", world)
     s.ask("www.sub.alpha.").bogus(6)
 
+    signed_by_the_parent()
+
     # Forms that are the same once they are canonical.
     text = 'mx MX 10 mail.sub.alpha.\nwww A 192.0.2.101\nwww A 192.0.2.102\nc CNAME www.alpha.\nd DNAME sub.alpha.\nx.sub A 192.0.2.103\n'
     world, zone = one_zone(text)
@@ -539,6 +592,145 @@ def signatures():
     answer = [replace(held, ttl=200) for held in server.spoiled(expected.answer)]
     s.ask("long.alpha.").secure(expected=replace(expected, answer=answer), match="all ttl ede")
     s.wait(101).ask("www.alpha.").bogus(7)
+
+
+def signed_by_the_parent():
+    """What is in a zone is that zone's to sign, and not its parent's."""
+
+    def family():
+        alpha, sub = Zone("alpha."), Zone("sub.alpha.", PLAIN + "both A 192.0.2.103\n")
+        null = Zone("null.alpha.", PLAIN, keys=[])
+        return World(alpha, sub, null), alpha, sub
+
+    section = "RFC 4035 §5.3.1"
+    world, alpha, sub = family()
+    server = world.at("sub.alpha.").spoil("www.sub.alpha.", "A", resigned(alpha))
+    server.spoil("both.sub.alpha.", "A", lambda held: replace(held, sigs=alpha.sign(held).sigs + sub.sign(held).sigs))
+    s = Scenario("signer_above_the_zone", f"The key of a zone signs nothing in a secure zone below it ({section}).", world)
+    s.ask("www.sub.alpha.").bogus(6)
+    s.ask("bad.sub.alpha.").secure()
+    expected = world.resolve("both.sub.alpha.", "A")
+    s.ask("both.sub.alpha.").secure(expected=replace(expected, answer=server.spoiled(expected.answer)))
+
+    world, alpha, sub = family()
+    proof = [alpha.sign(held) for held in sub.no_name("no.sub.alpha.")]
+    world.at("sub.alpha.").tweak("no.sub.alpha.", "A", lambda _: Response("NXDOMAIN", authority=[alpha.sign(sub.soa()), *proof]))
+    s = Scenario("signer_above_the_zone_of_a_denial", f"The key of a zone denies nothing in a secure zone below it ({section}, §5.4).", world)
+    s.ask("no.sub.alpha.").bogus(6)
+    s.ask("gone.sub.alpha.").secure()
+
+    world, alpha, _ = family()
+    server = world.at("null.alpha.").spoil("www.null.alpha.", "A", lambda held: alpha.sign(held))
+    s = Scenario("signer_above_an_insecure_zone", f"The key of a zone makes nothing secure in an insecure zone below it ({section}, §5.2).", world)
+    expected = world.resolve("www.null.alpha.", "A")
+    s.ask("www.null.alpha.").insecure(expected=replace(expected, answer=server.spoiled(expected.answer)))
+
+    # One server for parent and child: no referral shows the cut, but what was proven before does.
+    alpha, sub = Zone("alpha.", PLAIN, address="192.0.2.10"), Zone("sub.alpha.", PLAIN, address="192.0.2.10")
+    world = World(alpha, sub)
+    world.servers = [world.at("."), Server("192.0.2.10", [alpha, sub]).spoil("www.sub.alpha.", "A", resigned(alpha))]
+    s = Scenario("signer_above_a_known_cut", f"A zone that is known to be signed is not signed for by the one above, also where one server has both ({section}).", world)
+    s.ask("bad.sub.alpha.").secure()
+    s.ask("www.sub.alpha.").bogus(6)
+
+
+# What one question may cost.
+
+
+def same_tag(key, count):
+    """RDATA of `count` keys which nobody has, with the tag of `key`: swapping pairs keeps the sum."""
+    head, public = key.rdata.rsplit(" ", 1)
+    octets = bytearray(base64.b64decode(public))
+    made = []
+    for at in range(count):
+        other = octets.copy()
+        i, j = 2 * (at % 16), 2 * (at // 16 % 16) + 32
+        other[i : i + 2], other[j : j + 2] = octets[j : j + 2], octets[i : i + 2]
+        made.append(f"{head} {base64.b64encode(other).decode()}")
+    return made
+
+
+def caps():
+    key_trap = "CVE-2023-50387"
+
+    def several_wrong(zone, held, count):
+        """Signatures by the right key and of the wrong message before the good one."""
+        wrong = [zone.sign(held, expiration=f"202612300000{n:02}") for n in range(count)]
+        return replace(held, sigs=[sig for one in wrong for sig in corrupted(one).sigs] + zone.sign(held).sigs)
+
+    # Eight wrong ones end it, for the whole question.
+    text = "".join(f"a{n} CNAME b{n}.alpha.\nb{n} A 192.0.2.10{n}\n" for n in (1, 2))
+    world, zone = one_zone(text)
+    server = world.at("alpha.")
+    for owner, rtype, count in (("a1", "CNAME", 3), ("b1", "A", 4), ("a2", "CNAME", 4), ("b2", "A", 4)):
+        server.spoil(f"{owner}.alpha.", rtype, lambda held, count=count: several_wrong(zone, held, count))
+    s = Scenario("caps_failures", f"Seven wrong signatures may be met for one question, the eighth ends it (RFC 4035 §5.3.1; {key_trap}).", world)
+
+    def spoiled(name):
+        expected = world.resolve(name, "A")
+        return replace(expected, answer=server.spoiled(expected.answer))
+
+    s.ask("a1.alpha.").secure(expected=spoiled("a1.alpha."))
+    s.ask("a2.alpha.").bogus(6, "b2.alpha. A")
+    s.ask("b2.alpha.", "AAAA").secure()
+
+    # Sixteen checks for one RRset or denial.
+    names = [f"n{n:02}" for n in range(14)]
+    for bad, within in ((3, True), (4, False)):
+        world, zone = one_zone("".join(f"{name} A 192.0.2.101\n" for name in names))
+        proof = [held for name in names[:10] for held in zone.matching(f"{name}.alpha.")]
+        proof = [several_wrong(zone, held, 1) if n < bad else held for n, held in enumerate(proof)]
+        proof = [*proof, *zone.no_name("zz.alpha.")]
+        response = Response("NXDOMAIN", authority=[zone.soa(), *proof])
+        world.at("alpha.").tweak("zz.alpha.", "A", lambda _, response=response: response)
+        number = 2 * bad + len(proof) - bad + 1
+        assert number == (16 if within else 17), number
+        file, verdict = ("sixteen", "proven") if within else ("seventeen", "bogus")
+        s = Scenario(f"caps_{file}_checks", f"A denial that takes {file} checks of signatures is {verdict} (RFC 4035 §5.4; {key_trap}).", world)
+        # Without DO, for all of it would not fit.
+        s.ask("zz.alpha.", flags="AD")
+        s.secure(expected=response) if within else s.bogus(6)
+
+    # Of keys with one tag two are tried.
+    for count, within in ((1, True), (2, False)):
+        key = Key("alpha.")
+        world, zone = one_zone(keys=[key])
+        held = zone.sets["alpha.", "DNSKEY"]
+        held.rdata = same_tag(key, count) + held.rdata
+        verdict = "is tried" if within else "is not tried"
+        s = Scenario(f"caps_key_{count + 1}_of_a_tag", f"Of keys with the same tag number {count + 1} {verdict} (RFC 4035 §5.3.1; {key_trap}).", world)
+        s.ask("www.alpha.")
+        s.secure() if within else s.bogus(6)
+
+    # Of DS records eight are compared with keys.
+    key = Key("alpha.")
+    assert key.tag > 8
+    for count in (7, 8):
+        other = [f"{n} 13 2 {n:02x}" + "ab" * 31 for n in range(count)]
+        world, _ = one_zone(keys=[key], ds=[*other, key.ds()])
+        within = count == 7
+        verdict = "counts" if within else "does not count"
+        s = Scenario(f"caps_ds_{count + 1}", f"Of several DS records number {count + 1} {verdict} (RFC 4035 §5.2; {key_trap}).", world)
+        s.ask("www.alpha.")
+        s.secure() if within else s.bogus(9)
+
+    # NSEC3 hashes are paid for by their iterations.
+    for iterations, count, within in ((0, 120, True), (150, 40, True), (150, 120, False)):
+        world, zone = one_zone(nsec3=Nsec3(iterations, "-"))
+        name = "a." * count + "alpha."
+        verdict = "found" if within else "not looked for to the end"
+        s = Scenario(
+            f"caps_encloser_{count}_labels_{iterations:03}",
+            f"With {iterations} iterations the closest encloser {count} labels up is {verdict} (RFC 5155 §8.3, RFC 9276 §3.2; CVE-2023-50868).",
+            world, ["query-minimization: no"],
+        )  # fmt: skip
+        s.closure = lambda _, name=name: [(name, "A"), ("alpha.", "NS"), ("alpha.", "DNSKEY"), (".", "DNSKEY")]
+        s.ask(name)
+        if not within:
+            # EDE text has no room for the whole name.
+            s.bogus(6, "a.a.a.")
+        else:
+            s.answered(iterations == 0, ede=["27"] if iterations else [])
 
 
 # Chains.
@@ -663,10 +855,10 @@ def dnames():
 def clients():
     text = "www A 192.0.2.101\nwww TXT \"text\"\n*.w A 192.0.2.102\nc CNAME www.alpha.\n"
     world, _ = one_zone(text)
-    s = Scenario("ad_only_when_asked", "AD is set only for clients that asked by DO or AD (RFC 6840 §5.7, §5.8).", world)
+    s = Scenario("ad_only_when_asked", "AD is set only for clients that asked by DO or AD, and DO comes back (RFC 6840 §5.6, §5.7, §5.8).", world)
     for flags in ("", "AD", "DO", "DO AD", "DO CD", "AD CD"):
         for name, rtype in (("c.alpha.", "A"), ("no.alpha.", "A"), ("www.alpha.", "MX"), ("x.w.alpha.", "A")):
-            s.ask(name, rtype, flags).secure()
+            s.ask(name, rtype, flags).secure(match="all order ede DO" if "DO" in flags else "all order ede")
     world, _ = one_zone(text)
     s = Scenario("do_asks_for_denials", "Signatures and denials that were asked for by type are given without DO (RFC 4035 §3.2.1).", world)
     s.ask("www.alpha.", "NSEC", "").secure()
@@ -830,6 +1022,73 @@ def anchors():
     s.ask(f"{words['is_other']}.beta.").insecure()
 
 
+def rollover():
+    """RFC 5011 and RFC 8145, in virtual time."""
+    following = ['cnamed-dnssec.trust-anchor-state: "kept nowhere here"']
+    old, new = Key(".", seed="old"), Key(".", seed="new")
+    past = Key(".", seed="old", flags=257 | 128)
+    signals = sorted([old.tag, new.tag])
+
+    def world(*keys):
+        # Each key signs, as in a rollover; a revoked one signs its own revocation.
+        made = World(Zone("alpha.", PLAIN), root=Zone(".", keys=list(keys), address=ROOT_ADDRESS))
+        return made
+
+    def pending():
+        """The root with its old key, and with the new one beside it."""
+        first = world(old)
+        both = world(old, new)
+        both.at(".").spoil(".", "DNSKEY", resigned(both.root, [old]))
+        return first, both
+
+    def scenario(file, title, first, settings=following):
+        s = Scenario(file, title, first, settings, anchors=[old.anchor()])
+        for tags in ([old.tag], [new.tag], signals):
+            s.know("_ta-" + "-".join(f"{tag:04x}" for tag in tags) + ".", "TYPE10")
+        return s
+
+    day = 86_400
+    first, both = pending()
+    s = scenario("rollover_new_key", "A key of the root that was there for 30 days is trusted, alone (RFC 5011 §2.4.1, §4).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(day).ask("no.alpha.").secure()
+    s.wait(31 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").secure()
+    first, both = pending()
+    s = scenario("rollover_too_soon", "A key of the root is not trusted before its hold-down time has passed (RFC 5011 §2.4.1).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(29 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_interrupted", "The hold-down time of a key that was gone begins anew (RFC 5011 §2.2).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(20 * day).change(first).wait(day).change(both).wait(20 * day)
+    s.change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_not_followed", "Without a state the configured anchors stay the only ones (RFC 5011 §2.4.1).", first, [])
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(32 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_revoked", "A key that has signed its own revocation is never trusted again (RFC 5011 §2.1, §4.2).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(32 * day).change(world(past, new)).wait(day)
+    s.ask("www.alpha.").secure()
+    s.change(world(old)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    s = scenario("rollover_nothing_left", "A zone whose trust anchors are all revoked is as one without any (RFC 5011 §5).", world(old))
+    s.ask("www.alpha.").secure()
+    s.change(world(past)).wait(day)
+    s.ask("www.alpha.").insecure()
+
+    s = scenario("key_tag_query", "Whoever fetches the keys of a zone with trust anchors tells it by which it is trusted (RFC 8145 §5.1, §5.2).", world(old))
+    s.ask("www.alpha.").secure().sent(1, f"_ta-{old.tag:04x}.", "TYPE10", ROOT_ADDRESS)
+    s.ask("bad.alpha.").secure().sent(0, f"_ta-{old.tag:04x}.", "TYPE10")
+    s = scenario("key_tag_query_not_for_pinned", "Anchors that the operator has pinned are not told to their zone (RFC 8145 §5.2).", world(old), [])
+    s.ask("www.alpha.").secure().sent(0, f"_ta-{old.tag:04x}.", "TYPE10")
+
+
 def forwarders():
     made = World(Zone("alpha.", PLAIN), Zone("sub.alpha.", PLAIN), Zone("null.alpha.", PLAIN, keys=[]))
 
@@ -981,13 +1240,16 @@ def main():
         "nxdomain": "RFC 5155 §8.4", "nodata": "RFC 5155 §8.5", "wildcard": "RFC 5155 §8.8",
         "wildcard_nodata": "RFC 5155 §8.7", "ent": "RFC 5155 §8.5", "insecure": "RFC 5155 §8.6, §8.9",
     })  # fmt: skip
+    edges()
     odd_denials()
     opt_out()
     signatures()
+    caps()
     chains()
     dnames()
     clients()
     anchors()
+    rollover()
     forwarders()
     aggressive()
     write_all()

@@ -87,6 +87,8 @@ impl Player {
         let config = config(settings, mode.minimised).map_err(|e| format!("{}: {e}", scenario.file))?;
         let (script, world) = world(&scenario, seed(&scenario.file, mode), verbose);
         let service = Service::new(Arc::new(config), world);
+        // Ends with the runtime. Nothing is kept; without `dnssec.trust-anchor-state` nothing is done.
+        tokio::spawn(service.clone().follow_anchors(|_| ()));
         Ok(Player { scenario, mode, script, service, next_id: 4096, answer: None, took: Duration::ZERO })
     }
 

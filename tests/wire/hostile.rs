@@ -127,7 +127,7 @@ proptest! {
                 kept.push(set.clone());
             }
         }
-        writer.opt(1232, 0, 0x8000, &[]);
+        writer.opt(1232, 0, 0x8000, &[]).unwrap();
         let bytes = writer.finish();
         prop_assert!(bytes.len() <= limit);
         prop_assert!(Message::parse(&bytes).unwrap().edns().is_some_and(|e| e.dnssec_ok));

@@ -379,7 +379,7 @@ fn truncation_keeps_opt_and_whole_rrsets() {
     assert!(writer.rrset(Section::Answer, &n("example."), RrType::A, Class::IN, 5, &many).is_err());
     assert!(writer.rrset(Section::Answer, &n("b.example."), RrType::A, Class::IN, 5, &few).is_ok());
     writer.set_flags(0x0200);
-    writer.opt(1232, 1, 0x8000, &options);
+    writer.opt(1232, 1, 0x8000, &options).unwrap();
     let bytes = writer.finish();
     let message = Message::parse(&bytes).unwrap();
     assert!(bytes.len() <= 512 && message.header().has(0x0200));

@@ -1,3 +1,4 @@
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
@@ -5,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cache::cuts::Cut;
-use crate::cache::rrsets::{Alias, Content, Freshness, Hop, Judged, Scratch};
+use crate::cache::rrsets::{Alias, Content, Freshness, Held, Hop, Judged, Scratch};
 use crate::chain;
 use crate::rrset::{Question, Rdatas, RrSet, RrType};
 use crate::trust::rank::Rank;
@@ -149,13 +150,12 @@ fn left(hop: &Hop) -> u32 {
 
 /// The hop without its clock.
 fn timeless(mut hop: Hop) -> Hop {
+    let stop = |held: &mut Held| (held.left, held.expires) = (0, None);
     match &mut hop {
-        Hop::Data(sets) => sets.iter_mut().for_each(|held| held.left = 0),
-        Hop::Alias(Alias::Cname(held) | Alias::Overlong { dname: held }) => held.left = 0,
-        Hop::Alias(Alias::Dname { dname, cname }) => (dname.left, cname.left) = (0, 0),
-        Hop::NoData(denial) | Hop::NxDomain(denial) => {
-            denial.soa.iter_mut().for_each(|held| held.left = 0);
-        }
+        Hop::Data(sets) => sets.iter_mut().for_each(stop),
+        Hop::Alias(Alias::Cname(held) | Alias::Overlong { dname: held }) => stop(held),
+        Hop::Alias(Alias::Dname { dname, cname }) => [dname, cname].into_iter().for_each(stop),
+        Hop::NoData(denial) | Hop::NxDomain(denial) => denial.soa.iter_mut().for_each(stop),
     }
     hop
 }

@@ -5,11 +5,13 @@
 //! Shown by: `tests/binary.rs`, `tests/trace_text.rs`.
 
 pub mod args;
+mod beside;
 mod progress;
 mod running;
 mod setup;
 mod show;
 mod tape;
+pub mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use tokio::time::Instant;
 
 use super::{BAD_USAGE, complain, tell};
 use crate::config::Config;
+use crate::dnssec::rollover::TrustPoint;
 use crate::render::Report;
 use crate::request::Request;
 use crate::resolver::Rcode;
@@ -26,6 +29,7 @@ use crate::server::Service;
 use crate::world::World;
 use args::TraceArgs;
 use setup::Setup;
+use watch::Watch;
 
 /// Exit code when the chain or the resolution failed.
 const FAILED: u8 = 1;
@@ -39,9 +43,8 @@ pub fn run(args: &TraceArgs) -> ExitCode {
         return running::run(args, server);
     }
     match trace(args) {
-        Ok((report, shown)) => {
-            tell(&shown);
-            let code = exit_code(&report, args.lab);
+        Ok(Shown { text, code }) => {
+            tell(&text);
             if code == NO_NETWORK {
                 complain("cnamed trace: no server answers at all: is this machine connected to a network?");
             }
@@ -53,6 +56,12 @@ pub fn run(args: &TraceArgs) -> ExitCode {
             ExitCode::from(BAD_USAGE)
         }
     }
+}
+
+/// What goes to stdout, and how the program ends.
+struct Shown {
+    text: String,
+    code: u8,
 }
 
 /// Why there is nothing to show.
@@ -68,27 +77,45 @@ impl From<String> for Refused {
     }
 }
 
-fn trace(args: &TraceArgs) -> Result<(Report, String), Refused> {
+/// The mode that the arguments ask for.
+fn trace(args: &TraceArgs) -> Result<Shown, Refused> {
     let runtime = tape::runtime(args).map_err(|e| format!("cannot start: {e}"))?;
     let _its_time_counts = runtime.enter();
     let setup = Setup::new(args)?;
-    let question = setup.question(args)?;
-    let resolution = resolve(Arc::new(setup.config.clone()), setup.world(), question.clone());
-    let report = runtime.block_on(async {
-        let report = resolution.await;
-        setup.settle().await;
-        report
-    });
-    progress::erase();
-    setup.finish(&question, &report.answer)?;
-    let shown = show::report(&report, args.format)?;
-    Ok((report, shown))
+    let questions = setup.questions(args)?;
+    if let Some(interval) = &args.watch {
+        let watch = Watch::new(interval, &questions, args)?;
+        return Ok(runtime.block_on(watch.run(&setup)));
+    }
+    runtime.block_on(async {
+        let shown = match questions.as_slice() {
+            [question] if args.compare.is_empty() => once(&setup, question, args).await?,
+            [question] => beside::resolvers(&setup, question, args).await?,
+            _ if args.compare.is_empty() => beside::types(&setup, &questions, args).await,
+            _ => return Err("--compare looks at one type".to_owned().into()),
+        };
+        progress::erase();
+        Ok(shown)
+    })
 }
 
-/// Resolves once, with nothing cached.
-pub async fn resolve(config: Arc<Config>, world: World, question: Question) -> Report {
+/// One resolution.
+async fn once(setup: &Setup, question: &Question, args: &TraceArgs) -> Result<Shown, String> {
+    let report = setup.resolve(question).await;
+    setup.finish(question, &report).await?;
+    Ok(Shown { text: show::report(&report, args.format), code: exit_code(&report, args.lab) })
+}
+
+/// Resolves once, with nothing cached. `points`: what is known of the keys of zones with anchors.
+pub async fn resolve(
+    config: Arc<Config>,
+    world: World,
+    question: Question,
+    points: Vec<TrustPoint>,
+) -> Report {
     let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
-    let service = Service::new(config, world);
+    let service = Service::new(Arc::clone(&config), world);
+    service.resolver().walker().restore_anchors(&config, points);
     let answer = service.answer(&request, question).await;
     Report::new(answer, &request, Instant::now().duration_since(request.arrived))
 }

@@ -53,13 +53,9 @@ impl Recorded {
         World { network, clock: Clock::starting_at(self.wall), rng: Rng::seeded(self.seed) }
     }
 
-    /// Waits for what is under way beside the answer.
-    pub async fn finish(&self) {
+    /// Waits for what is under way beside the answer, and writes the file, whole or not at all.
+    pub async fn finish(&self, question: &Question, config: &Config, answer: &Answer) -> Result<(), String> {
         self.recorder.finish().await;
-    }
-
-    /// Writes the file, whole or not at all.
-    pub fn write(&self, question: &Question, config: &Config, answer: &Answer) -> Result<(), String> {
         let recording = Recording {
             question,
             config,

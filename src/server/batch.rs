@@ -1,0 +1,282 @@
+//! Many datagrams with one system call: up to [`BATCH`] in, as many out.
+//!
+//! Knows: recvmmsg(2) and sendmmsg(2), the buffers they fill and read, which answer goes to whom and
+//! from which of our addresses (`pktinfo`). Does not know: messages, waiting. Elsewhere than on Linux
+//! a batch has one datagram. Shown by: `sockets::server_udp_*`, `sockets::wildcard_*`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::pktinfo::Asked;
+
+/// Datagrams taken before others get their turn: short polls keep the tail short (hotpath.md §2).
+pub const BATCH: usize = 32;
+
+/// The longest datagram there is.
+const MAX_DATAGRAM: usize = 65_535;
+
+/// From one buffer to the next: whole cache lines, and no power of two, so that the heads of all do
+/// not compete for the same lines.
+const STRIDE: usize = 65_536 + 192;
+
+/// A request as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived {
+    /// Octets of the request.
+    length: usize,
+    /// The sender.
+    pub from: SocketAddr,
+    /// What of ours it was sent to, where the system says it.
+    pub asked: Option<Asked>,
+}
+
+/// Datagrams that arrived together, and the answers that leave together.
+pub struct Batch {
+    requests: Vec<u8>,
+    arrived: Vec<Arrived>,
+    /// Answers, one behind the other.
+    out: Vec<u8>,
+    /// Which request each answers, and where it lies.
+    answers: Vec<(usize, Range<usize>)>,
+    system: system::Headers,
+}
+
+impl Batch {
+    /// An empty one. `wildcard`: the socket says what address each datagram was sent to.
+    pub fn new(wildcard: bool) -> Batch {
+        Batch {
+            requests: vec![0; STRIDE * BATCH],
+            arrived: Vec::with_capacity(BATCH),
+            out: Vec::new(),
+            answers: Vec::with_capacity(BATCH),
+            system: system::Headers::new(wildcard),
+        }
+    }
+
+    /// How many arrived.
+    pub fn len(&self) -> usize {
+        self.arrived.len()
+    }
+
+    /// Did none arrive?
+    pub fn is_empty(&self) -> bool {
+        self.arrived.is_empty()
+    }
+
+    /// A request and where it came from.
+    pub fn request(&self, index: usize) -> Option<(&[u8], Arrived)> {
+        let arrived = self.arrived.get(index)?;
+        let octets = self.requests.get(index * STRIDE..index * STRIDE + arrived.length)?;
+        Some((octets, *arrived))
+    }
+
+    /// Lets `write` append the answer to a request; `false`, and it is not answered from here.
+    pub fn answer(
+        &mut self,
+        index: usize,
+        write: impl FnOnce(&[u8], &Arrived, &mut Vec<u8>) -> bool,
+    ) -> bool {
+        let start = self.out.len();
+        let Some(arrived) = self.arrived.get(index) else { return false };
+        let request = self.requests.get(index * STRIDE..index * STRIDE + arrived.length).unwrap_or_default();
+        let written = write(request, arrived, &mut self.out);
+        if written {
+            self.answers.push((index, start..self.out.len()));
+        }
+        written
+    }
+
+    /// Takes what has arrived, without waiting; what the batch held before is gone.
+    ///
+    /// # Errors
+    /// What the system says; `WouldBlock` when there is nothing.
+    pub fn receive(&mut self, socket: &tokio::net::UdpSocket) -> io::Result<()> {
+        self.arrived.clear();
+        self.answers.clear();
+        self.out.clear();
+        self.system.receive(socket, &mut self.requests, &mut self.arrived)
+    }
+
+    /// Sends the answers that have not left yet, without waiting. What cannot be sent is dropped, but
+    /// for want of room.
+    ///
+    /// # Errors
+    /// `WouldBlock`: there is no room; to be called again when there is.
+    pub fn send(&mut self, socket: &tokio::net::UdpSocket) -> io::Result<()> {
+        while !self.answers.is_empty() {
+            match self.system.send(socket, &self.out, &self.arrived, &self.answers) {
+                Ok(sent) => drop(self.answers.drain(..sent.min(self.answers.len()))),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(e),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    tracing::debug!(error = %e, "an answer could not be sent");
+                    self.answers.drain(..1);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[allow(unsafe_code)]
+mod system {
+    use std::mem;
+    use std::os::fd::{AsFd as _, AsRawFd as _};
+
+    use socket2::{SockAddr, SockAddrStorage};
+
+    use super::super::pktinfo::{CONTROL, Control, asked, write_asked};
+    use super::*;
+
+    /// What the system calls read and fill besides the datagrams.
+    pub struct Headers {
+        wildcard: bool,
+        names: Vec<SockAddr>,
+        controls: Vec<Control>,
+    }
+
+    /// All zeroes: no name, no parts, no control octets.
+    fn blank() -> libc::mmsghdr {
+        // SAFETY: mmsghdr is plain data for which all zeroes is a valid value.
+        unsafe { mem::zeroed() }
+    }
+
+    fn no_part() -> libc::iovec {
+        libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }
+    }
+
+    impl Headers {
+        pub fn new(wildcard: bool) -> Headers {
+            let controls = if wildcard { vec![Control([0; CONTROL]); BATCH] } else { Vec::new() };
+            Headers { wildcard, names: Vec::with_capacity(BATCH), controls }
+        }
+
+        pub fn receive(
+            &mut self,
+            socket: &tokio::net::UdpSocket,
+            requests: &mut [u8],
+            arrived: &mut Vec<Arrived>,
+        ) -> io::Result<()> {
+            let mut names = std::array::from_fn::<_, BATCH, _>(|_| SockAddrStorage::zeroed());
+            let (mut headers, mut parts) = ([blank(); BATCH], [no_part(); BATCH]);
+            let buffers = requests.chunks_exact_mut(STRIDE);
+            for (((header, part), name), buffer) in
+                headers.iter_mut().zip(&mut parts).zip(&mut names).zip(buffers)
+            {
+                *part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: MAX_DATAGRAM };
+                header.msg_hdr.msg_name = (&raw mut *name).cast();
+                header.msg_hdr.msg_namelen = name.size_of();
+                header.msg_hdr.msg_iov = part;
+                header.msg_hdr.msg_iovlen = 1;
+            }
+            for (header, control) in headers.iter_mut().zip(&mut self.controls) {
+                header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = CONTROL as _;
+            }
+            // SAFETY: each header points to a name, a part (whose buffer is as long as it says, and
+            // its own) and perhaps control octets that all outlive the call; no timeout is given.
+            let got = unsafe {
+                libc::recvmmsg(
+                    socket.as_fd().as_raw_fd(),
+                    headers.as_mut_ptr(),
+                    BATCH as _,
+                    libc::MSG_DONTWAIT as _,
+                    std::ptr::null_mut(),
+                )
+            };
+            let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
+            self.names.clear();
+            for (header, name) in headers.iter().zip(names).take(got) {
+                // SAFETY: the system has filled the storage and said how much of it.
+                let name = unsafe { SockAddr::new(name, header.msg_hdr.msg_namelen) };
+                // Nobody to answer: port 0 is not answered either.
+                let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+                let from = name.as_socket().unwrap_or(nobody);
+                let asked = if self.wildcard { asked(&header.msg_hdr) } else { None };
+                arrived.push(Arrived { length: header.msg_len as usize, from, asked });
+                self.names.push(name);
+            }
+            Ok(())
+        }
+
+        pub fn send(
+            &mut self,
+            socket: &tokio::net::UdpSocket,
+            out: &[u8],
+            arrived: &[Arrived],
+            answers: &[(usize, Range<usize>)],
+        ) -> io::Result<usize> {
+            let (mut headers, mut parts) = ([blank(); BATCH], [no_part(); BATCH]);
+            let mut count = 0;
+            for ((header, part), (index, range)) in headers.iter_mut().zip(&mut parts).zip(answers) {
+                let (Some(name), Some(answer)) = (self.names.get(*index), out.get(range.clone())) else {
+                    break;
+                };
+                *part = libc::iovec { iov_base: answer.as_ptr().cast_mut().cast(), iov_len: answer.len() };
+                header.msg_hdr.msg_name = name.as_ptr().cast_mut().cast();
+                header.msg_hdr.msg_namelen = name.len();
+                header.msg_hdr.msg_iov = part;
+                header.msg_hdr.msg_iovlen = 1;
+                if let (Some(asked), Some(control)) =
+                    (arrived.get(*index).and_then(|a| a.asked), self.controls.get_mut(*index))
+                {
+                    header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
+                    header.msg_hdr.msg_controllen = CONTROL as _;
+                    write_asked(&mut header.msg_hdr, asked);
+                }
+                count += 1;
+            }
+            // SAFETY: `count` headers point to names, parts and control octets that outlive the call,
+            // which only reads them.
+            let sent = unsafe {
+                libc::sendmmsg(
+                    socket.as_fd().as_raw_fd(),
+                    headers.as_mut_ptr(),
+                    count,
+                    (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
+                )
+            };
+            usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod system {
+    use super::*;
+
+    pub struct Headers;
+
+    impl Headers {
+        pub fn new(_wildcard: bool) -> Headers {
+            Headers
+        }
+
+        pub fn receive(
+            &mut self,
+            socket: &tokio::net::UdpSocket,
+            requests: &mut [u8],
+            arrived: &mut Vec<Arrived>,
+        ) -> io::Result<()> {
+            let (length, from) = socket.try_recv_from(requests)?;
+            arrived.push(Arrived { length, from, asked: None });
+            Ok(())
+        }
+
+        pub fn send(
+            &mut self,
+            socket: &tokio::net::UdpSocket,
+            out: &[u8],
+            arrived: &[Arrived],
+            answers: &[(usize, Range<usize>)],
+        ) -> io::Result<usize> {
+            let Some((index, range)) = answers.first() else { return Ok(0) };
+            if let (Some(to), Some(answer)) = (arrived.get(*index), out.get(range.clone())) {
+                socket.try_send_to(answer, to.from)?;
+            }
+            Ok(1)
+        }
+    }
+}

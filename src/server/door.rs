@@ -1,0 +1,128 @@
+//! One worker's door: ready packets first, the long way for the rest, and what comes back that way
+//! ready to be kept.
+//!
+//! Knows: what of a plain question is judged before a ready packet may answer it (access, cookie,
+//! size), what makes an answer one that can be kept. Deliberately does not know: sockets, how answers
+//! come about. A ready packet says what the long way would say at that moment: turning them off
+//! changes no answer. Shown by: `tests/ready.rs`.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::answers::{Answers, Kept};
+use super::cookies::CookieAnswer;
+use super::{Respond, Service, Settings};
+use crate::cache::stamps::Stamp;
+use crate::config::Config;
+use crate::request::Request;
+use crate::resolver::{Answer, refresh_at};
+use crate::respond::{self, Asker};
+use crate::wire::Name;
+use crate::wire::ready::{Ask, Clock, OptOut, Ready};
+use crate::world::Transport;
+
+/// Of `cache.max-memory` what all workers' ready packets may take together.
+const PERCENT: u64 = 10;
+
+/// A worker's way to the resolver that all share.
+pub struct Door {
+    service: Arc<Service>,
+    answers: RefCell<Answers>,
+}
+
+impl Door {
+    /// One of `workers` doors.
+    pub fn new(service: Arc<Service>, workers: usize) -> Door {
+        let all = service.settings.load().config.cache.max_memory / 100 * PERCENT;
+        let own = usize::try_from(all).unwrap_or(usize::MAX) / workers.max(1);
+        Door { service, answers: RefCell::new(Answers::new(own)) }
+    }
+
+    /// A door that keeps nothing: every answer is made anew.
+    pub fn without_answers(service: Arc<Service>) -> Door {
+        Door { service, answers: RefCell::new(Answers::new(0)) }
+    }
+
+    fn answer(&self, ask: &Ask<'_>, client: SocketAddr, now: Instant, out: &mut Vec<u8>) -> Option<()> {
+        let service = &*self.service;
+        let settings = service.settings.load();
+        if !settings.allow.allows(client.ip()) {
+            return None;
+        }
+        let mut answers = self.answers.borrow_mut();
+        let now = service.nanos(now);
+        let ready = answers.get(ask, now, &service.resolver.cache().stamps)?;
+        let our_size = settings.config.resolver.edns_buffer_size;
+        let Some(edns) = ask.edns else {
+            return ready.write(ask, None, respond::PLAIN_UDP, now, out).then_some(());
+        };
+        let cookie = match edns.cookie {
+            None => None,
+            Some(option) => match service.cookies.answer(option, client.ip(), service.cookie_time()) {
+                CookieAnswer::Reply { option, .. } => Some(option),
+                CookieAnswer::Malformed => return None,
+            },
+        };
+        let opt = OptOut { udp_size: our_size, cookie: cookie.as_ref().map(|option| &option[..]) };
+        let limit = respond::udp_limit(edns.udp_size, our_size);
+        ready.write(ask, Some(opt), limit, now, out).then_some(())
+    }
+}
+
+impl Respond for Door {
+    fn at_once(&self, request: &[u8], client: SocketAddr, now: Instant, out: &mut Vec<u8>) -> bool {
+        Ask::peek(request).is_some_and(|ask| self.answer(&ask, client, now, out).is_some())
+    }
+
+    async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
+        let Some(ask) = Ask::peek(request) else { return self.service.respond(request, client, over).await };
+        let keep = |kept| self.answers.borrow_mut().put(ask.key(), kept);
+        let keeper = Keeper::new(&self.service, ask.key(), &keep);
+        self.service.respond_keeping(request, client, over, Some(&keeper)).await
+    }
+}
+
+/// Who wants to keep the answer to a question.
+pub(super) struct Keeper<'a> {
+    key: &'a [u8],
+    keep: &'a dyn Fn(Kept),
+    /// Looked at before the settings are: changes when they do.
+    settings: Stamp,
+}
+
+impl<'a> Keeper<'a> {
+    fn new(service: &Service, key: &'a [u8], keep: &'a dyn Fn(Kept)) -> Keeper<'a> {
+        Keeper { key, keep, settings: service.resolver.cache().stamps.of(&Name::root(), true) }
+    }
+
+    /// Keeps the answer if it came from the cache alone and is not to be told with reservations.
+    pub(super) fn consider(
+        &self,
+        service: &Service,
+        settings: &Settings,
+        request: &Request,
+        answer: &Answer,
+        asker: &Asker,
+    ) {
+        let Some(reads) = request.own.reads() else { return };
+        let Some((message, clocks)) = respond::template(answer, asker) else { return };
+        let clocks: Vec<Clock> =
+            clocks.into_iter().map(|(at, expires)| Clock { at, expires: service.nanos(expires) }).collect();
+        let Some(ready) = Ready::new(&message, self.key, &clocks, answer.secure) else { return };
+        let stamps = std::iter::once(self.settings).chain(reads).collect();
+        (self.keep)(Kept { ready, stamps, refresh_at: refresh(service, &settings.config, answer) });
+    }
+}
+
+/// The moment from which one of the hops is to be fetched ahead of its time.
+fn refresh(service: &Service, config: &Config, answer: &Answer) -> u64 {
+    if !config.cache.prefetch {
+        return u64::MAX;
+    }
+    let hops = answer.hops.iter().flat_map(|alias| alias.sets());
+    let all = hops.chain(&answer.terminal).chain(&answer.additional);
+    all.filter_map(refresh_at).min().map_or(u64::MAX, |at| service.nanos(at))
+}

@@ -1,0 +1,245 @@
+//! Ready packets change no answer: over random histories, what a door has ready is octet for octet what
+//! the long way says at the same moment.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cnamed::cache::rrsets::{Alias, Hop, Judged, Scratch};
+use cnamed::config::Config;
+use cnamed::failure::{Failure, Unaddressed};
+use cnamed::rrset::{Question, RrSet, RrType};
+use cnamed::server::door::Door;
+use cnamed::server::{LocalNames, Respond as _, Service};
+use cnamed::trust::Rank;
+use cnamed::trust::scrub::{Proof, Reply};
+use cnamed::wire::{MessageWriter, Name};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
+use tokio::time::Instant;
+
+/// Refuses everything at once: what is not in the cache fails.
+struct Nobody;
+
+impl Network for Nobody {
+    fn exchange<'a>(
+        &'a self,
+        _to: SocketAddr,
+        _transport: Transport,
+        _query: &'a [u8],
+        _accept: &'a Accept<'a>,
+        _until: Instant,
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        Box::pin(async { Err(ExchangeError::Io(std::io::ErrorKind::ConnectionRefused.into())) })
+    }
+
+    fn routes(&self) -> Routes {
+        Routes { v4: true, v6: false }
+    }
+}
+
+const TYPES: [RrType; 4] = [RrType::A, RrType::A, RrType::AAAA, RrType::CNAME];
+const HISTORIES: u64 = 150;
+const STEPS: usize = 300;
+
+/// One history.
+struct History {
+    rng: Rng,
+    service: Arc<Service>,
+    config: Config,
+    door: Door,
+    long_way: Door,
+    /// What was asked of late: name, type, flags, DO.
+    lately: Vec<(Name, RrType, u16, u16)>,
+    /// Answers that were ready.
+    ready: usize,
+}
+
+impl History {
+    fn new(seed: u64) -> History {
+        let rng = Rng::seeded(!seed);
+        let mut config = Config::default();
+        config.resolver.root_priming = false;
+        config.dnssec.validation = rng.below(3) == 0;
+        config.cache.serve_stale = rng.below(2) == 0;
+        let world = World { network: Arc::new(Nobody), clock: Clock::system(), rng: Rng::seeded(seed) };
+        let service = Service::with_local_names(Arc::new(config.clone()), world, LocalNames::Resolved);
+        let door = Door::new(Arc::clone(&service), 1);
+        let long_way = Door::without_answers(Arc::clone(&service));
+        History { rng, service, config, door, long_way, lately: Vec::new(), ready: 0 }
+    }
+
+    fn pick<T: Clone>(&self, from: &[T]) -> T {
+        from[self.rng.below(from.len())].clone()
+    }
+
+    /// One of fourteen names, some of them above others.
+    fn name(&self) -> Name {
+        let depth = 1 + self.rng.below(3);
+        let labels: Vec<&str> = (0..depth).map(|_| self.pick(&["a", "b"])).collect();
+        format!("{}.", labels.join(".")).parse().unwrap()
+    }
+
+    /// Mostly what was asked of late, spelled and sent in another way.
+    fn request(&mut self) -> Vec<u8> {
+        if self.lately.is_empty() || self.rng.below(4) == 0 {
+            let flags = self.pick(&[0x0100, 0x0100, 0x0110]);
+            let what = (self.name(), self.pick(&TYPES), flags, self.pick(&[0, 0, 0x8000]));
+            self.lately.push(what);
+            if self.lately.len() > 4 {
+                self.lately.remove(0);
+            }
+        }
+        let (name, rtype, flags, dnssec_ok) = self.pick(&self.lately);
+        let mut writer = MessageWriter::new(self.rng.u16(), flags | self.pick(&[0, 0x20]), 512);
+        let name =
+            if self.rng.below(2) == 0 { name.to_string().to_uppercase().parse().unwrap() } else { name };
+        writer.question(&Question::new(name, rtype)).unwrap();
+        if dnssec_ok != 0 || self.rng.below(3) > 0 {
+            let options: &[(u16, Vec<u8>)] = &[(10, vec![1; 8])];
+            let options = if self.rng.below(2) == 0 { options } else { &[] };
+            writer.opt(self.pick(&[512, 1232]), 0, dnssec_ok, options).unwrap();
+        }
+        writer.finish()
+    }
+
+    async fn ask(&mut self) -> Result<(), String> {
+        let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711);
+        let request = self.request();
+        let mut ready = Vec::new();
+        if !self.door.at_once(&request, client, Instant::now(), &mut ready) {
+            self.door.respond(&request, client, Transport::Udp).await;
+            return Ok(());
+        }
+        self.ready += 1;
+        let long = self.long_way.respond(&request, client, Transport::Udp).await;
+        if long.as_deref() == Some(&ready) {
+            return Ok(());
+        }
+        Err(format!(
+            "asked {request:02x?}\nready    {ready:02x?}\nlong way {:02x?}",
+            long.unwrap_or_default()
+        ))
+    }
+
+    /// Something enters the cache, as from a server.
+    fn learn(&self) {
+        let name = self.name();
+        let ttl = self.pick(&[1, 5, 30, 30, 300, 4_000]);
+        let proof = Proof::default();
+        let soa = || {
+            let zone = name.parent().unwrap_or_else(Name::root);
+            Some(RrSet::new(
+                zone,
+                RrType::SOA,
+                ttl,
+                [&[0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0][..]],
+            ))
+        };
+        let address = [192, 0, 2, self.rng.below(256) as u8];
+        let (rtype, reply) = match self.rng.below(6) {
+            0 | 1 => {
+                let set = RrSet::new(name.clone(), RrType::A, ttl, [&address[..], &[192, 0, 2, 1]]);
+                (RrType::A, Reply::Data { sets: vec![set], rank: Rank::AuthAnswer, proof })
+            }
+            2 | 3 => {
+                let cname = RrSet::new(name.clone(), RrType::CNAME, ttl, [self.name().as_wire()]);
+                let redirection = cnamed::chain::Redirection::Cname(cname);
+                let volunteered = Default::default();
+                (RrType::CNAME, Reply::Alias { redirection, rank: Rank::AuthAnswer, volunteered, proof })
+            }
+            4 => (self.pick(&TYPES), Reply::NoData { soa: soa(), proof }),
+            _ => (RrType::A, Reply::NxDomain { soa: soa(), proof }),
+        };
+        let Some((hop, rank)) = self.service.resolver().cache().rrsets.hop_of(reply) else { return };
+        self.settle(
+            &Question::new(name, rtype),
+            hop,
+            rank,
+            &self.pick(&[Judged::INSECURE, Judged::secure(600)]),
+        );
+    }
+
+    /// A DNAME, and what it makes of a name below it.
+    fn learn_dname(&self) {
+        let owner = self.name();
+        let Ok(below) = owner.prepend(b"a") else { return };
+        let dname = RrSet::new(owner, RrType::DNAME, self.pick(&[5, 300]), [self.name().as_wire()]);
+        let reply = Reply::Alias {
+            redirection: cnamed::chain::rewrite(&below, dname),
+            rank: Rank::AuthAnswer,
+            volunteered: Default::default(),
+            proof: Proof::default(),
+        };
+        let Some((hop @ Hop::Alias(Alias::Dname { .. }), rank)) =
+            self.service.resolver().cache().rrsets.hop_of(reply)
+        else {
+            return;
+        };
+        self.settle(
+            &Question::new(below, RrType::A),
+            hop,
+            rank,
+            &self.pick(&[Judged::INSECURE, Judged::secure(600)]),
+        );
+    }
+
+    fn settle(&self, question: &Question, hop: Hop, rank: Rank, judged: &Judged) {
+        let cache = self.service.resolver().cache();
+        cache.rrsets.settle(&Scratch::default(), question, hop, rank, judged, Instant::now());
+    }
+
+    /// A look-up fails.
+    fn fail(&self) {
+        let owner = self.name();
+        let failure =
+            Failure::NoAddress { owner: owner.clone(), zone: Name::root(), why: Unaddressed::NoneUsable };
+        let failures = &self.service.resolver().cache().failures;
+        failures.store(&owner, self.pick(&TYPES), &Arc::new(failure), None, Instant::now());
+    }
+
+    fn reload(&mut self) {
+        self.config.resolver.max_chain_length = 1 + self.rng.below(4);
+        let all = Config::default().access.allow;
+        self.config.access.allow = if self.rng.below(4) == 0 { Vec::new() } else { all };
+        self.service.reload(Arc::new(self.config.clone()));
+    }
+
+    async fn run(&mut self) -> Result<(), String> {
+        (0..30).for_each(|_| self.learn());
+        for _ in 0..STEPS {
+            match self.rng.below(100) {
+                0..60 => self.ask().await?,
+                60..85 => self.learn(),
+                85..90 => self.learn_dname(),
+                90..92 => self.fail(),
+                92 => self.reload(),
+                _ => {
+                    let ms = self.pick(&[1, 999, 1_000, 2_500, 29_000, 280_000]);
+                    tokio::time::advance(Duration::from_millis(ms)).await;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn ready_packets_change_no_answer() {
+    let mut ready = 0;
+    for seed in 0..HISTORIES {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let local = tokio::task::LocalSet::new();
+        let mut history = local.block_on(&runtime, async { History::new(seed) });
+        if let Err(what) = local.block_on(&runtime, history.run()) {
+            panic!("history {seed}, after {} ready answers: {what}", history.ready);
+        }
+        ready += history.ready;
+    }
+    let asked = HISTORIES as usize * STEPS * 60 / 100;
+    assert!(ready * 10 > asked, "only {ready} of about {asked} answers were ready: nothing is shown");
+}
