@@ -59,6 +59,14 @@ impl Cache {
         }
     }
 
+    /// Forgets what names are, and keeps where zones are, how their servers behave and which keys are
+    /// proven: the next question is answered by the zones themselves.
+    pub fn forget_answers(&self) {
+        self.rrsets.clear();
+        self.failures.clear();
+        self.aggressive.clear();
+    }
+
     /// Counts changes of what [`file::CacheFile`] keeps.
     pub fn changes(&self) -> u64 {
         self.rrsets.changes().wrapping_add(self.cuts.changes())

@@ -9,7 +9,7 @@ mod beside;
 mod progress;
 mod running;
 mod setup;
-mod show;
+pub(super) mod show;
 mod tape;
 pub mod watch;
 
