@@ -168,8 +168,7 @@ impl Rng {
     }
 
     /// Randomness for one matter, as random as this one; with a seed, the same each time for the same
-    /// `matter`, whatever else was drawn meanwhile. So what happens at the same time can be replayed,
-    /// and what is decided about one zone does not hang on how many questions went before.
+    /// `matter`, whatever else was drawn meanwhile. So what happens at the same time can be replayed.
     pub fn about(&self, matter: impl Hash) -> Rng {
         let Some(Seeded { seed, .. }) = &self.0 else { return Rng(None) };
         // With fixed keys: the same in each process.

@@ -115,7 +115,8 @@ impl Walker {
 
 impl<'a> Asking<'a> {
     fn new(context: Context<'a>) -> Asking<'a> {
-        let rng = context.walker.world.rng.about(&context.cut.zone);
+        let Question { name, rtype, .. } = context.question;
+        let rng = context.walker.world.rng.about((&context.cut.zone, name, rtype));
         let mut asking = Asking {
             context,
             rng,
