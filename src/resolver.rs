@@ -412,7 +412,8 @@ impl Resolver {
                 }
                 break;
             }
-            let Some(target) = aliases.get(self.world.rng.below(aliases.len())) else { break };
+            let rng = self.world.rng.about(&aliases);
+            let Some(target) = aliases.get(rng.below(aliases.len())) else { break };
             // `.` in AliasMode: the service does not exist (RFC 9460 §2.5.1).
             if target.is_root() || seen.contains(target) || seen.len() == MAX_SVCB_ALIAS {
                 break;

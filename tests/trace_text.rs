@@ -16,7 +16,9 @@ use cnamed::render::text::{Colour, WIDTH, render};
 use cnamed::render::{AliasSeen, LookUp, Outcome, Report, Step};
 use cnamed::resolver::Rcode;
 use cnamed::rrset::Question;
-use cnamed::world::{Accept, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
 use tokio::time::Instant;
 
 use crate::lab::documented_outcomes;
@@ -35,7 +37,7 @@ impl Network for Far {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         let last = match to.ip() {
             IpAddr::V4(v4) => v4.octets()[3],
             IpAddr::V6(v6) => v6.octets()[15],
@@ -43,7 +45,8 @@ impl Network for Far {
         let distance = Duration::from_millis(10 + u64::from(last) % 16);
         Box::pin(async move {
             tokio::time::sleep(distance).await;
-            self.0.exchange(to, transport, query, accept, until).await
+            let came = self.0.exchange(to, transport, query, accept, until).await?;
+            Ok(Arrival { rtt: came.rtt + distance, ..came })
         })
     }
 
@@ -270,7 +273,7 @@ async fn what_the_network_lacks_is_told_from_what_the_name_lacks() {
             _query: &'a [u8],
             _accept: &'a Accept<'a>,
             until: Instant,
-        ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+        ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
             Box::pin(async move {
                 if self.0 {
                     return Err(ExchangeError::Io(std::io::ErrorKind::NetworkUnreachable.into()));

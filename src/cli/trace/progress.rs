@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::render::text;
 use crate::rrset::Question;
 use crate::wire::Message;
-use crate::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport};
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport};
 
 /// Carriage return, then "erase in line" (ECMA-48 §8.3.41).
 const ERASE_LINE: &str = "\r\x1b[K";
@@ -40,7 +40,7 @@ impl Network for Watched {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         let question = Message::parse(query).ok().and_then(|message| message.question().cloned());
         if let Some(Question { name, rtype, .. }) = question {
             let line = format!("asking {} for {} {rtype} over {transport}", to.ip(), name.to_lowercase());
