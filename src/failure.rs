@@ -221,6 +221,19 @@ impl Failure {
         }
     }
 
+    /// For programs: which it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Failure::Loop(_) => "loop",
+            Failure::EndlessDname { .. } => "endless-dname",
+            Failure::ChainTooLong { .. } => "chain-too-long",
+            Failure::Limit { .. } => "limit",
+            Failure::NoServer { .. } => "no-server",
+            Failure::Bogus { .. } => "bogus",
+            Failure::NoAddress { .. } => "no-address",
+        }
+    }
+
     /// The Extended DNS Error to send.
     pub fn ede(&self) -> Ede {
         let code = match self {

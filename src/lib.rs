@@ -14,6 +14,7 @@ pub mod lint;
 pub mod master;
 pub mod policy;
 pub mod render;
+pub mod replace;
 pub mod request;
 pub mod resolver;
 pub mod respond;

@@ -15,6 +15,7 @@ use std::fmt;
 use crate::rrset::{Class, RrType};
 use crate::wire::Name;
 use lexer::{Entry, Lexer, Token};
+pub use rdata::{seconds, show_time};
 
 /// TTL of a record when neither it nor `$TTL` nor an earlier record states one, in seconds. RFC 1035
 /// §5.1 leaves it open; unbound's and domain's readers take the same.

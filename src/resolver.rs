@@ -17,7 +17,7 @@ use crate::cache::Cache;
 use crate::cache::rrsets::{Alias, Freshness, Held, Hop};
 use crate::chain::Chain;
 use crate::config::Config;
-use crate::dnssec::{Security, Trust, denial, sentinel, verify};
+use crate::dnssec::{Reason, Security, Trust, denial, sentinel, verify};
 use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
 use crate::request::Request;
@@ -127,6 +127,11 @@ impl Resolver {
         self.walker.reload(config);
     }
 
+    /// Finds answers; knows what is trusted.
+    pub fn walker(&self) -> &Arc<Walker> {
+        &self.walker
+    }
+
     /// What is remembered.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
@@ -173,6 +178,9 @@ impl Resolver {
     /// What may be served although it is past its time: where proofs are wanted never what nobody has
     /// proven, nor what was proven by a signature whose time is over as well (RFC 4035 §5.3.1).
     fn stale(&self, request: &Request, asked: &Question, now: Instant) -> Option<Hop> {
+        if !self.cache.rrsets.serves_stale() {
+            return None;
+        }
         let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Stale, now)?;
         (!request.validate || (is_settled(&hop) && !self.has_ended(&hop))).then_some(hop)
     }
@@ -196,7 +204,7 @@ impl Resolver {
                 Err(failure) => return self.fail(question, failure, None),
             };
             note_stale(&mut answer, request, &owner, question.rtype, &hop);
-            self.note_iterations(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
+            self.note_insecure(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
             answer.secure &= hop.security() == Security::Secure;
             note_end(request, &owner, question.rtype, &hop);
             match hop {
@@ -238,14 +246,21 @@ impl Resolver {
         answer
     }
 
-    /// EDE 27 where nothing but the number of its iterations keeps a denial by a zone with proven keys
-    /// from being secure (RFC 9276 §3.2).
-    fn note_iterations(&self, answer: &mut Answer, request: &Request, asked: &Question, hop: &Hop) {
+    /// Why an insecure hop is not secure, where something is signed: EDE 1 or 2 for algorithms and digests
+    /// that are not supported (RFC 8914 §4.2, §4.3), EDE 27 where nothing but the number of its
+    /// iterations keeps a denial from being secure (RFC 9276 §3.2).
+    fn note_insecure(&self, answer: &mut Answer, request: &Request, asked: &Question, hop: &Hop) {
         if !request.validate || hop.security() != Security::Insecure {
             return;
         }
+        let now = self.world.clock.now();
+        if let Some((zone, reason)) = self.cache.trust.unsupported(&asked.name, now) {
+            let what = if reason == Reason::UnsupportedDigest { "digest" } else { "algorithm" };
+            let text = format!("{} {}: no DS of {zone} has a supported {what}", asked.name, asked.rtype);
+            answer.edes.push(Ede::new(reason.ede_code(), text));
+        }
         let Some((zone, iterations)) = denial::excess(hop.proofs()) else { return };
-        if let Some(Trust::Secure(_)) = self.cache.trust.get(&zone, self.world.clock.now()) {
+        if let Some(Trust::Secure(_)) = self.cache.trust.get(&zone, now) {
             let text = format!("{} {}: {zone} has {iterations} NSEC3 iterations", asked.name, asked.rtype);
             answer.edes.push(Ede::new(Ede::UNSUPPORTED_NSEC3_ITERATIONS, text));
         }

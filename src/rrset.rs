@@ -27,6 +27,7 @@ impl RrType {
     pub const MB: RrType = RrType(7);
     pub const MG: RrType = RrType(8);
     pub const MR: RrType = RrType(9);
+    pub const NULL: RrType = RrType(10);
     pub const PTR: RrType = RrType(12);
     pub const HINFO: RrType = RrType(13);
     pub const MINFO: RrType = RrType(14);

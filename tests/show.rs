@@ -2,3 +2,5 @@
 //! shows are those of the answer, and what it writes is well-formed.
 
 mod json;
+mod modes;
+mod pictures;

@@ -61,7 +61,7 @@ pub(crate) async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Re
     config.resolver.hints = lab.hints();
     edit(&mut config);
     let world = World { network: Arc::new(Far(lab)), clock: Clock::system(), rng: Rng::seeded(1) };
-    resolve(Arc::new(config), world, question).await
+    resolve(Arc::new(config), world, question, Vec::new()).await
 }
 
 /// IPv4 only: half the look-ups, and the trees stay short.
@@ -287,7 +287,7 @@ async fn what_the_network_lacks_is_told_from_what_the_name_lacks() {
         let world =
             World { network: Arc::new(Down(unreachable)), clock: Clock::system(), rng: Rng::seeded(1) };
         let question = Question::new("www.example.com.".parse().unwrap(), cnamed::rrset::RrType::A);
-        let report = resolve(Arc::new(Config::default()), world, question).await;
+        let report = resolve(Arc::new(Config::default()), world, question, Vec::new()).await;
         assert_eq!(report.answer.rcode, Rcode::ServFail);
         assert!(report.has_no_network(), "{}", render(&report, Colour::Never));
     }

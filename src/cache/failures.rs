@@ -48,6 +48,9 @@ impl Failures {
 
     /// The failure that still stands.
     pub fn get(&self, name: &Name, rtype: RrType, now: Instant) -> Option<Arc<Failure>> {
+        if self.stamps.of(name, false).is_blank() {
+            return None;
+        }
         self.cache.get(&(name.clone(), rtype)).filter(|e| now < e.until).map(|e| e.failure)
     }
 
@@ -71,7 +74,9 @@ impl Failures {
 
     /// The name resolved after all.
     pub fn forget(&self, name: &Name, rtype: RrType) {
-        self.cache.invalidate(&(name.clone(), rtype));
+        if !self.stamps.of(name, false).is_blank() {
+            self.cache.invalidate(&(name.clone(), rtype));
+        }
     }
 
     /// Forgets everything.

@@ -23,7 +23,7 @@
 mod record;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,7 @@ use tokio::time::Instant;
 use super::Cache;
 use super::rrsets::{Entry, Key};
 use crate::config::Config;
+use crate::replace;
 use crate::security::Security;
 use crate::trust::scrub::Proof;
 use record::Record;
@@ -250,26 +251,8 @@ impl CacheFile {
     /// # Errors
     /// When that cannot be done; the file is then as it was.
     pub fn save(&self, cache: &Cache, at: Moment, nonce: [u8; 16]) -> Result<Saved, SaveError> {
-        let beside = self.beside();
-        let saved = (|| {
-            let file = create(&beside)?;
-            let saved = self.write(BufWriter::with_capacity(WRITE_BUFFER, &file), cache, at, nonce)?;
-            file.sync_all()?;
-            fs::rename(&beside, &self.path)?;
-            Ok(saved)
-        })();
-        match saved {
-            Ok(saved) => {
-                if let Err(error) = sync_folder(&self.path) {
-                    tracing::debug!(%error, "the folder of cache.file was not synced");
-                }
-                Ok(saved)
-            }
-            Err(reason) => {
-                let _not_there = fs::remove_file(&beside);
-                Err(SaveError { path: self.path.clone(), reason })
-            }
-        }
+        let write = |file: &File| self.write(BufWriter::with_capacity(WRITE_BUFFER, file), cache, at, nonce);
+        replace::replace(&self.path, write).map_err(|reason| self.unsaved(reason))
     }
 
     /// Can files be made where this one is to be?
@@ -277,17 +260,11 @@ impl CacheFile {
     /// # Errors
     /// When not, as [`CacheFile::save`] would say.
     pub fn try_folder(&self) -> Result<(), SaveError> {
-        let beside = self.beside();
-        create(&beside)
-            .and_then(|_| fs::remove_file(&beside))
-            .map_err(|reason| SaveError { path: self.path.clone(), reason })
+        replace::try_folder(&self.path).map_err(|reason| self.unsaved(reason))
     }
 
-    /// Always the same name: what a killed process left is found and goes.
-    fn beside(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".new");
-        PathBuf::from(name)
+    fn unsaved(&self, reason: io::Error) -> SaveError {
+        SaveError { path: self.path.clone(), reason }
     }
 
     fn write(&self, out: impl Write, cache: &Cache, at: Moment, nonce: [u8; 16]) -> io::Result<Saved> {
@@ -309,20 +286,6 @@ impl CacheFile {
 }
 
 /// A new file that only its owner may read.
-fn create(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// Makes the renaming outlive a power failure.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
 /// The head of a page.
 enum Head {
     Ours { wall: u64, settings: u64, nonce: [u8; 16] },

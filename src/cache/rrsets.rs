@@ -310,6 +310,11 @@ impl Scratch {
         lock(&self.known).get(key).cloned()
     }
 
+    /// Has this request been told that some name does not exist, which may have been for itself only?
+    fn knows_denials(&self) -> bool {
+        lock(&self.known).keys().any(|key| key.rtype == ALL_TYPES)
+    }
+
     fn put(&self, key: Key, entry: Arc<Entry>) {
         let mut map = lock(&self.known);
         if map.len() < SCRATCH_ENTRIES {
@@ -402,6 +407,11 @@ impl RrSets {
             Content::NoData(soa) => Some(Hop::NoData(view.denial(soa.as_ref(), &entry, left))),
             _ => None,
         }
+    }
+
+    /// Is anything served past its time?
+    pub fn serves_stale(&self) -> bool {
+        self.stale_max_age.is_some()
     }
 
     /// What a reply says, as it will be held: with our bounds on TTLs, not judged, not stored.
@@ -553,12 +563,15 @@ impl RrSets {
             }
             return;
         }
-        if let Some(old) = self.cache.get(&key)
+        let blank = self.stamps.of(&key.name, false).is_blank();
+        if !blank
+            && let Some(old) = self.cache.get(&key)
             && !replaces(entry.rank, old.rank, old.left(now) > 0)
         {
             return;
         }
         match key.rtype {
+            _ if blank => {}
             RrType::CNAME => {
                 for rtype in COMMON_TYPES {
                     self.cache.invalidate(&Key::new(&key.name, rtype));
@@ -569,7 +582,9 @@ impl RrSets {
             }
             _ => {}
         }
-        if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_)) {
+        if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_))
+            && !self.stamps.of(&key.name, true).is_blank()
+        {
             below |= self.cache.remove(&Key::new(&key.name, ALL_TYPES)).is_some();
         }
         self.changes.fetch_add(1, Ordering::Relaxed);
@@ -599,7 +614,9 @@ impl RrSets {
         let entry = Entry { life: entry.life.min(bound), ..entry };
         let useful = self.is_of_use(&entry, now);
         if useful {
+            let (name, below) = (key.name.clone(), reaches_below(key.rtype));
             self.cache.insert(key, Arc::new(entry));
+            self.stamps.change(&name, below);
         }
         useful
     }
@@ -628,13 +645,14 @@ struct View<'a> {
 impl View<'_> {
     /// The usable entry, with the seconds it has left (0: stale, or good for this request only).
     fn entry(&self, name: &Name, rtype: RrType) -> Option<(Arc<Entry>, Left)> {
+        let stamp = self.read(name.as_wire(), reaches_below(rtype));
         let key = Key::new(name, rtype);
-        if let Some(reads) = &self.own.reads {
-            lock(reads).note(self.all.stamps.of(name, reaches_below(rtype)));
-        }
         if let Some(entry) = self.own.get(&key) {
             let left = entry.left(self.now);
             return Some((entry, Left::Fresh(left)));
+        }
+        if stamp.is_blank() {
+            return None;
         }
         let entry = self.all.cache.get(&key)?;
         let left = entry.left(self.now);
@@ -645,6 +663,15 @@ impl View<'_> {
             && !matches!(entry.security, Security::Bogus(_))
             && self.all.stale_max_age.is_some_and(|max| entry.expired_for(self.now) <= max);
         stale.then_some((entry, Left::Stale))
+    }
+
+    /// Notes that what is said of `name` matters here.
+    fn read(&self, name: &[u8], below: bool) -> Stamp {
+        let stamp = self.all.stamps.of_wire(name, below);
+        if let Some(reads) = &self.own.reads {
+            lock(reads).note(stamp);
+        }
+        stamp
     }
 
     fn held(&self, set: &RrSet, entry: &Entry, left: Left) -> Held {
@@ -671,15 +698,20 @@ impl View<'_> {
     /// NXDOMAIN at the name or at one above it: nothing is below a name that does not exist
     /// (RFC 8020 §2).
     fn nxdomain(&self, name: &Name) -> Option<Hop> {
-        let mut at = name.clone();
-        loop {
-            if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
-                && let Content::NxDomain(soa) = &entry.content
-            {
-                return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
+        let (mut rest, told) = (name.as_wire(), self.own.knows_denials());
+        while let Some((&octets, _)) = rest.split_first().filter(|(octets, _)| **octets > 0) {
+            // Of most names above nothing is known: they are not even made.
+            if !self.read(rest, true).is_blank() || told {
+                let at = Name::from_wire(rest).ok()?;
+                if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
+                    && let Content::NxDomain(soa) = &entry.content
+                {
+                    return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
+                }
             }
-            at = at.parent().filter(|parent| !parent.is_root())?;
+            rest = rest.get(1 + usize::from(octets)..)?;
         }
+        None
     }
 
     /// The nearest secure DNAME above the name, and what it makes of it (R14, R15).

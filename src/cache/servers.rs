@@ -48,6 +48,8 @@ pub const NO_COOKIE_FOR: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub struct Server {
     srtt: Option<Duration>,
+    /// What the round trip takes at least, where only silence is known; the first reply corrects it.
+    guess: Option<Duration>,
     rttvar: Duration,
     streak: u32,
     last_reply: Option<Instant>,
@@ -87,6 +89,7 @@ impl Server {
                 self.srtt = Some((srtt * 7 + rtt) / 8);
             }
         }
+        self.guess = None;
         self.streak = 0;
         self.last_reply = Some(now);
         self.first_silence = None;
@@ -109,7 +112,9 @@ impl Server {
     /// Another server answered while this one was still waited for. Of a server that has answered
     /// before, a datagram was lost: that says nothing about its round-trip time.
     pub fn was_slow(&mut self, waited: Duration, now: Instant) {
-        self.srtt.get_or_insert(waited * 2);
+        if self.srtt.is_none() {
+            self.guess = Some(waited * 2);
+        }
         self.was_silent(now);
     }
 
@@ -137,9 +142,9 @@ impl Server {
         }
     }
 
-    /// Smoothed round-trip time, if it ever answered.
+    /// Smoothed round-trip time, or what it is guessed to be; `None`: nobody has asked.
     pub fn srtt(&self) -> Option<Duration> {
-        self.srtt
+        self.srtt.or(self.guess)
     }
 
     /// How it may be used for `zone`.
@@ -201,26 +206,36 @@ impl Server {
     }
 }
 
+/// What is known of one server, shared by all who deal with it.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Arc<Mutex<Server>>);
+
+impl Known {
+    /// Looks at it, or changes it.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Server) -> T) -> T {
+        look(&mut lock(&self.0))
+    }
+}
+
 /// Servers by address and port.
-pub struct Servers(moka::sync::Cache<SocketAddr, Arc<Mutex<Server>>>);
+pub struct Servers(moka::sync::Cache<SocketAddr, Known>);
 
 impl Servers {
     /// At most so many octets.
     pub fn new(octets: u64) -> Servers {
         // The state grows by a cookie and some lame zones; count that from the start.
-        Servers(super::lru(octets, |_: &SocketAddr, _: &Arc<Mutex<Server>>| {
+        Servers(super::lru(octets, |_: &SocketAddr, _: &Known| {
             super::ENTRY_OVERHEAD + size_of::<Server>() as u32 + 256
         }))
     }
 
-    /// Looks at, or changes, what is known of a server.
-    pub fn with<T>(&self, server: SocketAddr, look: impl FnOnce(&mut Server) -> T) -> T {
-        let state = self.0.get(&server).unwrap_or_else(|| {
-            let fresh = Arc::new(Mutex::new(Server::default()));
-            self.0.insert(server, Arc::clone(&fresh));
+    /// What is known of a server; to be kept while it is dealt with.
+    pub fn known(&self, server: SocketAddr) -> Known {
+        self.0.get(&server).unwrap_or_else(|| {
+            let fresh = Known::default();
+            self.0.insert(server, fresh.clone());
             fresh
-        });
-        look(&mut lock(&state))
+        })
     }
 
     /// Forgets everything.
@@ -272,5 +287,16 @@ mod tests {
             server.replied(Duration::from_millis(900), now);
         }
         assert_eq!(server.patience(), MAX_PATIENCE);
+    }
+
+    #[test]
+    fn the_first_reply_corrects_what_a_lost_datagram_made_believe() {
+        let mut server = Server::default();
+        let now = Instant::now();
+        server.was_slow(UNKNOWN_PATIENCE, now);
+        assert_eq!(server.srtt(), Some(UNKNOWN_PATIENCE * 2), "ranks behind those that answer");
+        assert_eq!(server.patience(), UNKNOWN_PATIENCE);
+        server.replied(Duration::from_millis(1), now);
+        assert_eq!((server.srtt(), server.patience()), (Some(Duration::from_millis(1)), MIN_PATIENCE));
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Shown by: `tests/config.rs` and the tests below.
 
+mod anchors;
 pub mod check;
 pub mod config;
 pub mod saver;

@@ -22,6 +22,7 @@ use tokio::sync::{Barrier, mpsc};
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
+use super::anchors::{self, StateFile};
 use super::saver::Saver;
 use super::{ServeArgs, complain};
 use crate::config::Config;
@@ -70,6 +71,7 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
     descriptors::make_room(wanted.min(descriptors));
     tracing::debug!(threads, ?share, "descriptors");
     warn_if_open(&config, &bound);
+    complain_of_trust(&config);
 
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -77,28 +79,28 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         .map_err(|e| format!("cannot start the runtime: {e}"))?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-        let network: Arc<dyn Network> = match &lab {
-            Some(lab) => Arc::clone(lab) as Arc<dyn Network>,
-            None => {
-                let sources = config.resolver.source_addresses.clone();
-                Arc::new(Sockets::with_limit(sources, Rng::os(), share.upstream))
-            }
-        };
-        let world = World { network, clock: Clock::system(), rng: Rng::os() };
-        let service = Service::new(Arc::new(config.clone()), world);
+        let service = service(&config, lab.as_ref(), share.upstream);
+        let state = StateFile::of(&config);
+        service.resolver().walker().restore_anchors(&config, state.read()?);
         let resolver = service.resolver();
         let saver = Saver::start(&config, args.lab, resolver.cache(), resolver.world())
             .map_err(|e| format!("cannot start the thread that keeps the cache: {e}"))?;
         let (stop, hear_stop) = Stop::new();
         let mut workers = Workers::spawn(listeners, &service, share.tcp_clients, &hear_stop)?;
         ready(&bound);
+        let follow = || Box::pin(Arc::clone(&service).follow_anchors(|text| state.write(text)));
+        let mut following = follow();
         let mut started = Started { args, lab, config, refilter, saver };
         let ended = loop {
             tokio::select! {
                 said = signals.said() => match said {
                     Said::Stop => break Ok(()),
-                    Said::Reload => reload(&service, &mut started),
+                    Said::Reload => {
+                        reload(&service, &mut started);
+                        following = follow();
+                    }
                 },
+                () = &mut following => {}
                 why = workers.failure() => break Err(why),
             }
         };
@@ -116,6 +118,19 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
     })
 }
 
+/// Everything that is not a socket for clients.
+fn service(config: &Config, lab: Option<&Arc<lab::World>>, upstream: usize) -> Arc<Service> {
+    let network: Arc<dyn Network> = match lab {
+        Some(lab) => Arc::clone(lab) as Arc<dyn Network>,
+        None => {
+            let sources = config.resolver.source_addresses.clone();
+            Arc::new(Sockets::with_limit(sources, Rng::os(), upstream))
+        }
+    };
+    let world = World { network, clock: Clock::system(), rng: Rng::os() };
+    Service::new(Arc::new(config.clone()), world)
+}
+
 /// What serving was started with, and what a reload starts from.
 struct Started<'a> {
     args: &'a ServeArgs,
@@ -131,11 +146,16 @@ fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>
         config.server.listen.clone_from(&args.listen);
     }
     if let Some(lab) = lab {
-        config.resolver.hints = lab.hints();
-        // The embedded world is not signed.
-        config.dnssec.validation = false;
+        enter_lab(&mut config, lab);
     }
     config
+}
+
+/// The settings of a resolver inside the embedded world. That is not signed: proofs are only asked for
+/// where the configuration names anchors of its own.
+pub(super) fn enter_lab(config: &mut Config, lab: &lab::World) {
+    config.resolver.hints = lab.hints();
+    config.dnssec.validation &= config.dnssec.anchors != Config::default().dnssec.anchors;
 }
 
 /// The embedded world, or that of a folder.
@@ -363,8 +383,11 @@ fn reload(service: &Service, started: &mut Started<'_>) {
     match started.args.config.as_deref().map(Config::load) {
         None => tracing::warn!("nothing to reload: started without --config"),
         Some(Ok(read)) => {
-            let new = with_arguments(read, started.args, started.lab.as_deref());
+            let mut new = with_arguments(read, started.args, started.lab.as_deref());
             warn_if_restart_needed(&started.config, &new);
+            // What stands in another file would have to be read first.
+            new.dnssec.trust_anchor_state.clone_from(&started.config.dnssec.trust_anchor_state);
+            complain_of_trust(&new);
             if let Err(why) = (started.refilter)(&new.log.filter) {
                 tracing::error!("the log filter stays: {why}");
             }
@@ -378,11 +401,19 @@ fn reload(service: &Service, started: &mut Started<'_>) {
     notify(&[NotifyState::Ready]);
 }
 
+/// Says which settings, or which clock, cannot lead to a proof.
+fn complain_of_trust(config: &Config) {
+    for complaint in anchors::complaints(config, Clock::system().wall()) {
+        tracing::warn!("{complaint}");
+    }
+}
+
 /// Settings that are only read at the start.
 fn warn_if_restart_needed(running: &Config, new: &Config) {
     let changed = [
         ("server.listen", running.server.listen != new.server.listen),
         ("server.threads", running.server.threads != new.server.threads),
+        ("dnssec.trust-anchor-state", running.dnssec.trust_anchor_state != new.dnssec.trust_anchor_state),
         ("resolver.source-addresses", running.resolver.source_addresses != new.resolver.source_addresses),
     ];
     for (setting, _) in changed.iter().filter(|(_, changed)| *changed) {

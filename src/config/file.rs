@@ -326,12 +326,6 @@ impl Reader<'_> {
             let what = "expected ipv4 or ipv6 to be true: else no server is reached";
             faults.push(("resolver", "ipv6", self.place("resolver", "ipv6"), what));
         }
-        // Said rather than silently ignored (contract).
-        if self.config.dnssec.trust_anchor_state.is_some() {
-            let what = "RFC 5011 is not implemented yet: remove the key";
-            let place = self.place("dnssec", "trust-anchor-state");
-            faults.push(("dnssec", "trust-anchor-state", place, what));
-        }
         let local = |net: &IpNet| LOOPBACK_NETWORKS.iter().any(|own| own.contains(net));
         if !self.config.access.trace.iter().all(local) {
             let what = "traces cannot be asked for over the network yet: remove the key";

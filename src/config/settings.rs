@@ -333,7 +333,8 @@ pub const SETTINGS: &[Setting] = &[
         table: "dnssec",
         key: "trust-anchor-state",
         kind: Kind::Path { example: "anchors.state", field: |c| &mut c.dnssec.trust_anchor_state },
-        help: "Where RFC 5011 keeps its state. Not implemented yet: refused.",
+        help: "Where it is kept how the zones with trust anchors change their keys (RFC 5011), which are then \
+               followed. Absent: they are not.",
     },
     Setting {
         table: "dnssec",

@@ -93,11 +93,30 @@ impl TrustAnchors {
 
     /// Tags of the keys that the root is trusted by (RFC 8509).
     pub fn root_tags(&self) -> Vec<u16> {
+        self.tags(&Name::root())
+    }
+
+    fn tags(&self, zone: &Name) -> Vec<u16> {
         let tag = |anchor: &Anchor| match anchor {
             Anchor::Ds(ds) => ds.tag,
             Anchor::Dnskey(key) => key.tag,
         };
-        self.at(&Name::root()).unwrap_or_default().iter().map(tag).collect()
+        self.at(zone).unwrap_or_default().iter().map(tag).collect()
+    }
+
+    /// The name that tells `zone` which keys it is trusted by (RFC 8145 §5.1), with as many tags as
+    /// have room in a label.
+    pub fn key_tag_query(&self, zone: &Name) -> Option<Name> {
+        /// Octets of `-` and four digits, after the three of `_ta`, in 63.
+        const MOST: usize = 12;
+        let mut tags = self.tags(zone);
+        tags.sort_unstable();
+        tags.dedup();
+        if tags.is_empty() {
+            return None;
+        }
+        let words: String = tags.iter().take(MOST).map(|tag| format!("-{tag:04x}")).collect();
+        zone.prepend(format!("_ta{words}").as_bytes()).ok()
     }
 
     fn closest_positive(&self, name: &Name) -> Option<(&Name, &[Anchor])> {
@@ -159,6 +178,24 @@ mod tests {
         assert_eq!(of(&["example."], &[]).closest(&name("com.")), None);
         assert!(!of(&["example."], &[]).is_negative(&name("com.")));
         assert!(anchors.at(&name("x.test.")).is_some() && anchors.at(&name("test.")).is_none());
+    }
+
+    #[test]
+    fn key_tags_are_told_sorted_each_once_and_in_four_digits() {
+        let ds =
+            |tag: u16, digest: u8| Anchor::Ds(Ds { tag, algorithm: 8, digest_type: 2, digest: vec![digest] });
+        let of = |zone: &str, anchors: &[Anchor]| {
+            let zone = name(zone);
+            let all = anchors.iter().map(|anchor| (zone.clone(), anchor.clone()));
+            TrustAnchors::new(all, &[]).key_tag_query(&zone).map(|name| name.to_string())
+        };
+        // The example of RFC 8145 §5.1.
+        let three = [ds(43_547, 1), ds(1_589, 1), ds(31_406, 1), ds(1_589, 2)];
+        assert_eq!(of("example.com.", &three).as_deref(), Some("_ta-0635-7aae-aa1b.example.com."));
+        assert_eq!(of(".", &[ds(17_476, 1)]).as_deref(), Some("_ta-4444."));
+        let many: Vec<Anchor> = (0..40).map(|tag| ds(tag, 1)).collect();
+        assert!(of(".", &many).unwrap().ends_with("-000b."));
+        assert_eq!(of(".", &[]), None);
     }
 
     #[test]

@@ -13,9 +13,9 @@
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, EcdsaVerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
     RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
+    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RsaParameters, VerificationAlgorithm,
 };
 use num_bigint::BigUint;
 
@@ -118,33 +118,47 @@ impl Policy {
     }
 }
 
-/// Is `signature` the one of `message` by `public`, both as in DNSKEY and RRSIG RDATA? A malformed key
-/// or signature is a wrong one.
-pub fn is_signed(algorithm: Algorithm, public: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    match algorithm {
-        Algorithm::RsaSha1 | Algorithm::RsaSha1Nsec3 => rsa(&SHA1, public, message, signature),
-        Algorithm::RsaSha256 => rsa(&SHA256, public, message, signature),
-        Algorithm::RsaSha512 => rsa(&SHA512, public, message, signature),
-        Algorithm::EcdsaP256 => ecdsa(&ECDSA_P256_SHA256_FIXED, public, message, signature),
-        Algorithm::EcdsaP384 => ecdsa(&ECDSA_P384_SHA384_FIXED, public, message, signature),
-        Algorithm::Ed25519 => UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok(),
+/// A public key, ready to verify with: made once, used for every signature of the key.
+#[derive(Debug)]
+pub enum PublicKey {
+    /// As aws-lc-rs holds it.
+    Library(ParsedPublicKey),
+    /// RSA that the library refuses, and the RFCs allow.
+    ByHand(RsaKey),
+    /// No key at all: nothing is signed by it.
+    Malformed,
+}
+
+impl PublicKey {
+    /// From the form that DNSKEY RDATA has.
+    pub fn new(algorithm: Algorithm, public: &[u8]) -> PublicKey {
+        match algorithm {
+            Algorithm::RsaSha1 | Algorithm::RsaSha1Nsec3 => rsa(&SHA1, public),
+            Algorithm::RsaSha256 => rsa(&SHA256, public),
+            Algorithm::RsaSha512 => rsa(&SHA512, public),
+            // The point without the octet that says "uncompressed" (RFC 6605 §4).
+            Algorithm::EcdsaP256 => library(&ECDSA_P256_SHA256_FIXED, &[&[4], public].concat()),
+            Algorithm::EcdsaP384 => library(&ECDSA_P384_SHA384_FIXED, &[&[4], public].concat()),
+            Algorithm::Ed25519 => library(&ED25519, public),
+        }
+    }
+
+    /// Is `signature`, as in RRSIG RDATA, the one of `message` by this key? A malformed one is not.
+    pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            PublicKey::Library(key) => key.verify_sig(message, signature).is_ok(),
+            PublicKey::ByHand(key) => key.has_signed(message, signature),
+            PublicKey::Malformed => false,
+        }
     }
 }
 
-/// The key is the point without the octet that says "uncompressed" (RFC 6605 §4).
-fn ecdsa(
-    algorithm: &'static EcdsaVerificationAlgorithm,
-    public: &[u8],
-    message: &[u8],
-    signature: &[u8],
-) -> bool {
-    let mut point = Vec::with_capacity(1 + public.len());
-    point.push(4);
-    point.extend_from_slice(public);
-    UnparsedPublicKey::new(algorithm, point).verify(message, signature).is_ok()
+fn library(algorithm: &'static dyn VerificationAlgorithm, public: &[u8]) -> PublicKey {
+    ParsedPublicKey::new(algorithm, public).map_or(PublicKey::Malformed, PublicKey::Library)
 }
 
 /// What RSA with one digest needs.
+#[derive(Debug)]
 struct RsaHash {
     library: &'static RsaParameters,
     digest: &'static digest::Algorithm,
@@ -193,8 +207,8 @@ fn bits(octets: &[u8]) -> u64 {
     octets.first().map_or(0, |first| octets.len() as u64 * 8 - u64::from(first.leading_zeros()))
 }
 
-fn rsa(hash: &RsaHash, public: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    let Some((e, n)) = rsa_key(public) else { return false };
+fn rsa(hash: &'static RsaHash, public: &[u8]) -> PublicKey {
+    let Some((e, n)) = rsa_key(public) else { return PublicKey::Malformed };
     let (e_bits, n_bits) = (bits(e), bits(n));
     // An exponent of 1 signs nothing, an even one (or an even modulus) belongs to no key.
     let is_odd = |octets: &[u8]| octets.last().is_some_and(|last| last & 1 == 1);
@@ -202,27 +216,62 @@ fn rsa(hash: &RsaHash, public: &[u8], message: &[u8], signature: &[u8]) -> bool 
         && (2..=RSA_MAX_EXPONENT_BITS).contains(&e_bits)
         && is_odd(e)
         && is_odd(n);
-    // The signature is as long as the modulus (RFC 8017 §8.2.2, step 1).
-    if !fits || signature.len() != n.len() {
-        return false;
+    if !fits {
+        return PublicKey::Malformed;
     }
     if n_bits >= LIBRARY_MIN_BITS && e_bits <= LIBRARY_MAX_EXPONENT_BITS {
-        return RsaPublicKeyComponents { n, e }.verify(hash.library, message, signature).is_ok();
+        return library(hash.library, &rsa_der(e, n));
     }
-    rsa_by_hand(hash, (e, n), message, signature)
+    let (exponent, modulus) = (BigUint::from_bytes_be(e), BigUint::from_bytes_be(n));
+    PublicKey::ByHand(RsaKey { hash, exponent, modulus, octets: n.len() })
 }
 
-/// RFC 8017 §8.2.2: what the signature opens to must be the encoding of the digest, octet for octet.
-fn rsa_by_hand(hash: &RsaHash, (e, n): (&[u8], &[u8]), message: &[u8], signature: &[u8]) -> bool {
-    let modulus = BigUint::from_bytes_be(n);
-    let number = BigUint::from_bytes_be(signature);
-    if number >= modulus {
-        return false;
+/// RSAPublicKey (RFC 8017 §A.1.1) of numbers without leading zeros.
+fn rsa_der(e: &[u8], n: &[u8]) -> Vec<u8> {
+    const INTEGER: u8 = 0x02;
+    const SEQUENCE: u8 = 0x30;
+    let tagged = |tag: u8, content: &[u8]| {
+        let mut out = vec![tag];
+        match content.len() {
+            short @ 0..=0x7f => out.push(short as u8),
+            long @ 0x80..=0xff => out.extend_from_slice(&[0x81, long as u8]),
+            // A modulus has at most 512 octets, and the whole a few more.
+            long => out.extend_from_slice(&[0x82, (long >> 8) as u8, long as u8]),
+        }
+        out.extend_from_slice(content);
+        out
+    };
+    // A number whose first bit is set would be negative.
+    let integer = |octets: &[u8]| {
+        let is_negative = octets.first().is_some_and(|first| first & 0x80 != 0);
+        let sign: &[u8] = if is_negative { &[0] } else { &[] };
+        tagged(INTEGER, &[sign, octets].concat())
+    };
+    tagged(SEQUENCE, &[integer(n), integer(e)].concat())
+}
+
+/// An RSA key that is used by hand.
+#[derive(Debug)]
+pub struct RsaKey {
+    hash: &'static RsaHash,
+    exponent: BigUint,
+    modulus: BigUint,
+    octets: usize,
+}
+
+impl RsaKey {
+    /// RFC 8017 §8.2.2: what the signature opens to must be the encoding of the digest, octet for octet.
+    fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        let number = BigUint::from_bytes_be(signature);
+        // The signature is as long as the modulus (step 1).
+        if signature.len() != self.octets || number >= self.modulus {
+            return false;
+        }
+        let digest = digest::digest(self.hash.digest, message);
+        let Some(expected) = encoded(self.hash.prefix, digest.as_ref(), self.octets) else { return false };
+        // Compared as numbers: `expected` has the length of the modulus, so this is octet for octet.
+        number.modpow(&self.exponent, &self.modulus) == BigUint::from_bytes_be(&expected)
     }
-    let digest = digest::digest(hash.digest, message);
-    let Some(expected) = encoded(hash.prefix, digest.as_ref(), n.len()) else { return false };
-    // Compared as numbers: `expected` has the length of the modulus, so this is octet for octet.
-    number.modpow(&BigUint::from_bytes_be(e), &modulus) == BigUint::from_bytes_be(&expected)
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017 §9.2) of `length` octets; `None` when so few do not hold it.
@@ -266,15 +315,15 @@ mod tests {
         let digest = digest::digest(&digest::SHA256, b"text");
         for octets in [64, 128, 512] {
             let forged = encoded(SHA256.prefix, digest.as_ref(), octets).unwrap();
-            assert!(!rsa(&SHA256, &key(&[1], octets, 0xff), b"text", &forged));
+            assert!(!rsa(&SHA256, &key(&[1], octets, 0xff)).has_signed(b"text", &forged));
         }
         // And these would be of no or of unbounded cost.
         for (e, octets, last) in
             [(&[3u8; 9][..], 128, 1), (&[3], 513, 1), (&[3], 63, 1), (&[2], 64, 1), (&[3], 64, 2)]
         {
-            assert!(!rsa(&SHA256, &key(e, octets, last), b"text", &vec![1; octets]));
+            assert!(!rsa(&SHA256, &key(e, octets, last)).has_signed(b"text", &vec![1; octets]));
         }
-        assert!(!rsa(&SHA256, &[], b"text", &[]));
+        assert!(!rsa(&SHA256, &[]).has_signed(b"text", &[]));
     }
 
     #[test]
@@ -305,7 +354,7 @@ mod tests {
         let mut key = vec![1, 3];
         key.resize(2 + 127, 0x7f);
         assert_eq!(bits(&key[2..]), 1_015);
-        assert!(!rsa(&SHA1, &key, b"text", &forged));
+        assert!(!rsa(&SHA1, &key).has_signed(b"text", &forged));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //!
 //! Shown by: the tests in `keys.rs`.
 
-use super::crypto::Policy;
+use std::sync::{Arc, OnceLock};
+
+use super::crypto::{Algorithm, Policy, PublicKey};
 use crate::wire::Name;
 
 /// Zone Key (RFC 4034 §2.1.1).
@@ -17,31 +19,38 @@ pub const SEP: u16 = 0x0001;
 /// The only protocol of a DNSKEY (RFC 4034 §2.1.2).
 const PROTOCOL: u8 = 3;
 
-/// One DNSKEY record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One DNSKEY record. Copies share what the cryptography makes of it.
+#[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct Key {
     pub flags: u16,
     pub protocol: u8,
     pub algorithm: u8,
     pub tag: u16,
-    /// The key material, in the form of its algorithm.
-    pub public: Vec<u8>,
     /// The whole RDATA, which DS records digest.
     pub rdata: Vec<u8>,
+    ready: Arc<OnceLock<PublicKey>>,
 }
+
+impl PartialEq for Key {
+    /// All else follows from the RDATA.
+    fn eq(&self, other: &Key) -> bool {
+        self.rdata == other.rdata
+    }
+}
+impl Eq for Key {}
 
 impl Key {
     /// The key in DNSKEY RDATA; `None` when that is too short.
     pub fn from_rdata(rdata: &[u8]) -> Option<Key> {
-        let (head, public) = rdata.split_first_chunk::<4>()?;
+        let head = rdata.first_chunk::<4>()?;
         Some(Key {
             flags: u16::from_be_bytes([head[0], head[1]]),
             protocol: head[2],
             algorithm: head[3],
             tag: key_tag(rdata),
-            public: public.to_vec(),
             rdata: rdata.to_vec(),
+            ready: Arc::default(),
         })
     }
 
@@ -53,6 +62,21 @@ impl Key {
     /// Did its owner revoke it (RFC 5011 §2.1)?
     pub fn is_revoked(&self) -> bool {
         self.flags & REVOKED != 0
+    }
+
+    /// The same key before it was revoked: another record, of another tag.
+    pub(super) fn unrevoked(&self) -> Key {
+        let flags = self.flags & !REVOKED;
+        let mut rdata = self.rdata.clone();
+        rdata.splice(..2, flags.to_be_bytes());
+        Key { flags, tag: key_tag(&rdata), rdata, ready: Arc::default(), ..*self }
+    }
+
+    /// Is `signature` the one of `message` by this key, which is of `algorithm`? What the cryptography
+    /// needs of the key is made with the first signature and kept.
+    pub(super) fn has_signed(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let public = self.rdata.get(4..).unwrap_or_default();
+        self.ready.get_or_init(|| PublicKey::new(algorithm, public)).has_signed(message, signature)
     }
 
     /// May it verify the zone's data?

@@ -109,7 +109,7 @@ pub enum Anchor {
 
 impl Anchor {
     /// Does this vouch for `key` of `zone`?
-    fn matches(&self, zone: &Name, key: &Key) -> bool {
+    pub(super) fn matches(&self, zone: &Name, key: &Key) -> bool {
         match self {
             Anchor::Ds(ds) => ds.matches(zone, key),
             Anchor::Dnskey(own) => own.rdata == key.rdata,

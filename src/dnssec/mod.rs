@@ -16,6 +16,7 @@ mod key;
 pub mod keys;
 mod nsec;
 mod nsec3;
+pub mod rollover;
 pub mod sentinel;
 #[cfg(test)]
 mod vectors;
@@ -28,8 +29,8 @@ pub use crate::security::{Reason, Security};
 pub enum Trust {
     /// These keys sign for the zone.
     Secure(std::sync::Arc<keys::ZoneKeys>),
-    /// Proven to have no chain of trust.
-    Insecure,
+    /// Proven to have no chain of trust; with the reason, when its DS records are of no use here.
+    Insecure(Option<Reason>),
     /// Proven to be no zone of its own: the zone above is responsible.
     NoCut,
     /// Its chain of trust is broken.
@@ -41,7 +42,8 @@ impl Trust {
     pub fn octets(&self) -> u32 {
         match self {
             Trust::Secure(keys) => {
-                let each = |key: &keys::Key| key.public.len() + key.rdata.len() + 80;
+                // The library's form of a key takes about as much again, and its own frame.
+                let each = |key: &keys::Key| 3 * key.rdata.len() + 400;
                 64 + keys.keys.iter().map(each).sum::<usize>() as u32
             }
             _ => 64,

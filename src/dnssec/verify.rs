@@ -12,8 +12,10 @@
 //! Shown by: the tests below (vectors of RFC 4035, 5155, 5702, 6605, 8080; signatures by ldns and
 //! OpenSSL) and `tests/scenarios/dnssec_*`.
 
+use std::ops::Range;
+
 use super::Reason;
-use super::crypto::{Policy, is_signed};
+use super::crypto::Policy;
 use super::key::{Key, ZoneKeys};
 use crate::budget::Checks;
 use crate::rrset::{RrSet, RrType};
@@ -28,6 +30,9 @@ pub const KEYS_PER_SIGNATURE: usize = 2;
 pub const RRSIGS_LOOKED_AT: usize = 64;
 /// Zones that [`signers`] names: one, or parent and child where a DS or an apex is concerned.
 pub const SIGNERS: usize = 2;
+
+/// Names in the RDATA of any type whose names are signed in lower case: SOA, MINFO, RP and PX have two.
+const MAX_NAMES: usize = 2;
 
 /// What a good signature says of its RRset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +189,7 @@ pub fn verify(
             worst = reason;
         }
     };
-    let mut body: Option<Vec<Vec<u8>>> = None;
+    let mut body: Option<Canonical> = None;
     for rrsig in set.sigs.iter().take(RRSIGS_LOOKED_AT).filter_map(Rrsig::read) {
         let Some(signed) = rrsig.signed_name(set).filter(|_| rrsig.signer == keys.zone) else { continue };
         let Some(algorithm) = policy.algorithm(rrsig.algorithm) else {
@@ -203,9 +208,9 @@ pub fn verify(
                 return Err(Reason::TooMuchWork);
             }
             let message = message.get_or_insert_with(|| {
-                to_be_signed(set, &rrsig, &signed.name, body.get_or_insert_with(|| canonical_rdata(set)))
+                to_be_signed(set, &rrsig, &signed.name, body.get_or_insert_with(|| Canonical::of(set)))
             });
-            if is_signed(algorithm, &key.public, message, rrsig.signature) {
+            if key.has_signed(algorithm, message, rrsig.signature) {
                 return Ok(verdict(&rrsig, signed, now));
             }
             checks.failed();
@@ -260,12 +265,15 @@ fn is_made_by(rrsig: &Rrsig<'_>, key: &Key) -> bool {
 }
 
 /// What the signer signed (RFC 4034 §3.1.8.1): the RRSIG without its signature, then each record.
-fn to_be_signed(set: &RrSet, rrsig: &Rrsig<'_>, name: &Name, body: &[Vec<u8>]) -> Vec<u8> {
-    let records: usize = body.iter().map(|rdata| name.len() + 10 + rdata.len()).sum();
+fn to_be_signed(set: &RrSet, rrsig: &Rrsig<'_>, name: &Name, body: &Canonical) -> Vec<u8> {
+    let records = body.octets.len() + body.order.len() * (name.len() + 10);
     let mut out = Vec::with_capacity(rrsig.fixed.len() + rrsig.signer.len() + records);
     out.extend_from_slice(rrsig.fixed);
-    out.extend_from_slice(rrsig.signer.to_lowercase().as_wire());
-    for rdata in body {
+    let signer = out.len();
+    out.extend_from_slice(rrsig.signer.as_wire());
+    // Length octets are at most 63 and thus never upper-case letters.
+    out.get_mut(signer..).unwrap_or_default().make_ascii_lowercase();
+    for rdata in body.records() {
         out.extend_from_slice(name.as_wire());
         out.extend_from_slice(&set.rtype.0.to_be_bytes());
         out.extend_from_slice(&set.class.0.to_be_bytes());
@@ -277,35 +285,59 @@ fn to_be_signed(set: &RrSet, rrsig: &Rrsig<'_>, name: &Name, body: &[Vec<u8>]) -
     out
 }
 
-/// Each RDATA in canonical form, in canonical order, once (RFC 4034 §6.2, §6.3).
-fn canonical_rdata(set: &RrSet) -> Vec<Vec<u8>> {
-    let mut all: Vec<Vec<u8>> = set.rdata.iter().map(|rdata| lower_names(set.rtype, rdata)).collect();
-    // As left-justified octets, where absence sorts before zero: the order of slices.
-    all.sort_unstable();
-    all.dedup();
-    all
+/// The RDATA of a set in canonical form (RFC 4034 §6.2), in one piece.
+struct Canonical {
+    octets: Vec<u8>,
+    /// Where each record is, in canonical order, each once (RFC 4034 §6.3).
+    order: Vec<Range<usize>>,
 }
 
-/// RDATA with its names in lower case, for the types of RFC 4034 §6.2 as RFC 6840 §5.1 amends them
+impl Canonical {
+    fn of(set: &RrSet) -> Canonical {
+        let mut octets = Vec::with_capacity(set.rdata.octets());
+        let mut order = Vec::new();
+        for rdata in set.rdata.iter() {
+            let start = octets.len();
+            octets.extend_from_slice(rdata);
+            lower_names(set.rtype, octets.get_mut(start..).unwrap_or_default());
+            order.push(start..octets.len());
+        }
+        let at = |range: &Range<usize>| octets.get(range.clone()).unwrap_or_default();
+        // As left-justified octets, where absence sorts before zero: the order of slices.
+        order.sort_unstable_by(|a, b| at(a).cmp(at(b)));
+        order.dedup_by(|a, b| at(a) == at(b));
+        Canonical { octets, order }
+    }
+
+    fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.order.iter().map(|range| self.octets.get(range.clone()).unwrap_or_default())
+    }
+}
+
+/// Puts the names in RDATA in lower case, for the types of RFC 4034 §6.2 as RFC 6840 §5.1 amends them
 /// (NSEC keeps its case). RDATA that is malformed for its type stays as it is.
-fn lower_names(rtype: RrType, rdata: &[u8]) -> Vec<u8> {
-    let mut out = rdata.to_vec();
-    let mut at = 0;
+fn lower_names(rtype: RrType, rdata: &mut [u8]) {
+    let (mut at, mut names) = (0, [const { 0..0 }; MAX_NAMES]);
+    let mut free = names.iter_mut();
     for field in names_of(rtype) {
-        let rest = out.get_mut(at..).unwrap_or_default();
+        let rest = rdata.get(at..).unwrap_or_default();
         let length = match field {
             Field::Fixed(n) => Some(*n),
             Field::Text => rest.first().map(|n| 1 + usize::from(*n)),
             Field::Name => wire_len(rest),
         };
-        let Some(octets) = length.and_then(|n| rest.get_mut(..n)) else { return rdata.to_vec() };
-        if *field == Field::Name {
-            // Length octets are at most 63 and thus never upper-case letters.
-            octets.make_ascii_lowercase();
+        let Some(length) = length.filter(|n| *n <= rest.len()) else { return };
+        if *field == Field::Name
+            && let Some(name) = free.next()
+        {
+            *name = at..at + length;
         }
-        at += octets.len();
+        at += length;
     }
-    out
+    for name in names {
+        // Length octets are at most 63 and thus never upper-case letters.
+        rdata.get_mut(name).unwrap_or_default().make_ascii_lowercase();
+    }
 }
 
 /// The fields up to the last name. Beside those that the reader expands, the list has SIG, NXT and A6:
@@ -632,16 +664,29 @@ mod tests {
         }
     }
 
+    fn lowered(rtype: u16, rdata: &[u8]) -> Vec<u8> {
+        let mut out = rdata.to_vec();
+        lower_names(RrType(rtype), &mut out);
+        out
+    }
+
+    #[test]
+    fn every_name_in_rdata_has_room() {
+        for rtype in 0..=300 {
+            let names = names_of(RrType(rtype)).iter().filter(|field| **field == Field::Name);
+            assert!(names.count() <= MAX_NAMES, "{rtype}");
+        }
+    }
+
     #[test]
     fn names_in_rdata_that_is_too_short_do_no_harm() {
         for rtype in 0..=300 {
             for rdata in [&b""[..], b"\x00", b"\x05abc", b"\x00\x01\x01A", &[0x3f; 80]] {
-                let out = lower_names(RrType(rtype), rdata);
-                assert!(out.eq_ignore_ascii_case(rdata));
+                assert!(lowered(rtype, rdata).eq_ignore_ascii_case(rdata));
             }
         }
         let sig = [&[b'A'; 18][..], b"\x01B\x00CC"].concat();
-        assert_eq!(lower_names(RrType(24), &sig), [&[b'A'; 18][..], b"\x01b\x00CC"].concat());
-        assert_eq!(lower_names(RrType(30), b"\x01B\x00C"), b"\x01b\x00C");
+        assert_eq!(lowered(24, &sig), [&[b'A'; 18][..], b"\x01b\x00CC"].concat());
+        assert_eq!(lowered(30, b"\x01B\x00C"), b"\x01b\x00C");
     }
 }

@@ -181,9 +181,11 @@ impl<'a> Asking<'a> {
         }
         let Context { walker, cut, request, .. } = self.context;
         let now = walker.world.clock.now();
-        let (standing, srtt) = walker.cache.servers.with(address, |s| (s.standing(&cut.zone, now), s.srtt()));
+        let known = walker.cache.servers.known(address);
+        let (standing, srtt) = known.with(|s| (s.standing(&cut.zone, now), s.srtt()));
         self.candidates.push(Candidate {
             address,
+            known,
             name: name.cloned(),
             tries: 0,
             under_way: 0,
@@ -290,20 +292,18 @@ impl<'a> Asking<'a> {
         let context = self.context;
         let others = self.candidates.len() > 1 || !self.names.is_empty();
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        let patience = context
-            .walker
-            .cache
-            .servers
-            .with(candidate.address, |s| if others { s.patience() } else { s.repeat_patience() });
+        let patience = candidate.known.with(|s| if others { s.patience() } else { s.repeat_patience() });
         // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
         // seventh try counts, and where all are, the tries are few.
         self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
         candidate.tries += 1;
         candidate.under_way += 1;
         let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
+        let known = candidate.known.clone();
         self.waiting.push(Box::pin(async move {
             let query = Query {
                 server,
+                known: &known,
                 server_name: name.as_ref(),
                 zone: &context.cut.zone,
                 question: context.question,
@@ -403,7 +403,7 @@ impl<'a> Asking<'a> {
     }
 
     fn flawed(&mut self, index: usize, flaw: Flaw) {
-        let Context { walker, request, cut, scope, .. } = self.context;
+        let Context { request, cut, scope, .. } = self.context;
         let now = self.now();
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         candidate.flawed = true;
@@ -416,7 +416,7 @@ impl<'a> Asking<'a> {
             Flaw::Unreachable => &mut self.tally.unreachable,
         };
         *counter = counter.saturating_add(1);
-        walker.cache.servers.with(server, |s| s.mark_lame(&cut.zone, now));
+        candidate.known.with(|s| s.mark_lame(&cut.zone, now));
         request.trace.note(scope.id, || Event::Flawed { server, zone: cut.zone.clone(), flaw });
     }
 
@@ -431,10 +431,10 @@ impl<'a> Asking<'a> {
     }
 
     fn failure(&self) -> Arc<Failure> {
-        let Context { walker, cut, question, scope, request, .. } = self.context;
+        let Context { cut, question, scope, request, .. } = self.context;
         let now = self.now();
         for candidate in self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed) {
-            walker.cache.servers.with(candidate.address, |s| s.gave_up(now));
+            candidate.known.with(|s| s.gave_up(now));
         }
         let owner = question.name.clone();
         let failure = if let Some(limit) = self.limit {

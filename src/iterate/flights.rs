@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use std::net::IpAddr;
 
@@ -52,10 +52,17 @@ pub enum Usage {
     Reach,
 }
 
+/// A look-up under way.
+struct Walk {
+    /// The request that walks.
+    leader: u64,
+    /// Those who wait for it: each a request in flight, of which there are so many (`server::load`).
+    waiting: Vec<oneshot::Sender<Outcome>>,
+}
+
 #[derive(Default)]
 struct State {
-    /// Who walks, and where its outcome will appear.
-    walks: HashMap<Key, (u64, watch::Receiver<Option<Outcome>>)>,
+    walks: HashMap<Key, Walk>,
     /// For whom a request waits; several at once when it looks up several addresses.
     waits: HashMap<u64, Vec<u64>>,
 }
@@ -94,37 +101,47 @@ impl Flights {
     /// Takes a place in a look-up for the request `me`.
     pub fn join(&self, key: Key, me: u64) -> Role<'_> {
         let mut state = lock(&self.0);
-        if let Some((leader, outcome)) = state.walks.get(&key) {
-            let (leader, outcome) = (*leader, outcome.clone());
-            if state.waits_for(leader, me) {
-                return Role::Alone;
-            }
-            state.waits.entry(me).or_default().push(leader);
-            return Role::Follow(Follow { flights: self, me, leader, outcome });
+        let Some(leader) = state.walks.get(&key).map(|walk| walk.leader) else {
+            state.walks.insert(key.clone(), Walk { leader: me, waiting: Vec::new() });
+            return Role::Lead(Lead { flights: self, key: Some(key) });
+        };
+        if state.waits_for(leader, me) {
+            return Role::Alone;
         }
-        let (sender, receiver) = watch::channel(None);
-        state.walks.insert(key.clone(), (me, receiver));
-        Role::Lead(Lead { flights: self, key, sender })
+        state.waits.entry(me).or_default().push(leader);
+        let (tell, outcome) = oneshot::channel();
+        if let Some(walk) = state.walks.get_mut(&key) {
+            walk.waiting.push(tell);
+        }
+        Role::Follow(Follow { flights: self, me, leader, outcome })
     }
 }
 
 /// Walks for all.
 pub struct Lead<'a> {
     flights: &'a Flights,
-    key: Key,
-    sender: watch::Sender<Option<Outcome>>,
+    /// `None`: it has ended.
+    key: Option<Key>,
 }
 
 impl Lead<'_> {
     /// Tells everybody who waits.
-    pub fn finish(self, outcome: &Outcome) {
-        self.sender.send_replace(Some(outcome.clone()));
+    pub fn finish(mut self, outcome: &Outcome) {
+        for waiting in self.end() {
+            let _gone = waiting.send(outcome.clone());
+        }
+    }
+
+    /// Nobody joins any more; those who have waited.
+    fn end(&mut self) -> Vec<oneshot::Sender<Outcome>> {
+        let Some(key) = self.key.take() else { return Vec::new() };
+        lock(&self.flights.0).walks.remove(&key).map(|walk| walk.waiting).unwrap_or_default()
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        lock(&self.flights.0).walks.remove(&self.key);
+        self.end();
     }
 }
 
@@ -133,14 +150,13 @@ pub struct Follow<'a> {
     flights: &'a Flights,
     me: u64,
     leader: u64,
-    outcome: watch::Receiver<Option<Outcome>>,
+    outcome: oneshot::Receiver<Outcome>,
 }
 
 impl Follow<'_> {
     /// The outcome; `None` when the leader was given up.
     pub async fn outcome(mut self) -> Option<Outcome> {
-        let outcome = self.outcome.wait_for(Option::is_some).await.ok()?;
-        (*outcome).clone()
+        (&mut self.outcome).await.ok()
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod ask;
 pub mod flights;
+mod follow;
 pub mod minimise;
 mod prove;
 pub mod select;
@@ -28,6 +29,7 @@ use crate::cache::rrsets::{Alias, Denial, Freshness, Held, Hop, Judged};
 use crate::chain;
 use crate::config::{Config, RouteKind};
 use crate::dnssec::anchors::TrustAnchors;
+use crate::dnssec::rollover::TrustPoint;
 use crate::dnssec::{Reason, Security};
 use crate::failure::{Failure, Limit, Tally};
 use crate::request::Request;
@@ -58,6 +60,8 @@ pub struct Walker {
     /// When the next priming may start.
     priming: Mutex<Option<Instant>>,
     anchors: ArcSwap<TrustAnchors>,
+    /// What was seen of the keys of zones with anchors (RFC 5011).
+    points: Mutex<Vec<TrustPoint>>,
 }
 
 /// Where in the tree of look-ups of one request we are.
@@ -135,7 +139,7 @@ enum Walked {
 impl Walker {
     /// One for all workers.
     pub fn new(config: &Config, world: World, cache: Arc<Cache>) -> Arc<Walker> {
-        let upstream = Upstream::new(world.clone(), Arc::clone(&cache));
+        let upstream = Upstream::new(world.clone());
         Arc::new(Walker {
             world,
             cache,
@@ -143,24 +147,8 @@ impl Walker {
             flights: Flights::default(),
             priming: Mutex::new(None),
             anchors: ArcSwap::from_pointee(TrustAnchors::of(&config.dnssec)),
+            points: Mutex::default(),
         })
-    }
-
-    /// Which keys need no proof.
-    pub fn anchors(&self) -> Arc<TrustAnchors> {
-        self.anchors.load_full()
-    }
-
-    /// Takes the trust anchors of a new configuration. What was proven with the old ones is forgotten.
-    pub fn reload(&self, config: &Config) {
-        let anchors = TrustAnchors::of(&config.dnssec);
-        if anchors != **self.anchors.load() {
-            self.anchors.store(Arc::new(anchors));
-            self.cache.trust.clear();
-            self.cache.aggressive.clear();
-            self.cache.rrsets.clear();
-            self.cache.failures.clear();
-        }
     }
 
     /// What (name, type) is: from the cache, from a walk that is under way, or from one of our own;
@@ -199,13 +187,10 @@ impl Walker {
         Box::pin(async move {
             let Question { name, rtype, .. } = question;
             loop {
-                if let Some(hop) = self.cached(request, question, scope, usage) {
-                    return Ok(Found::Hop(hop));
-                }
                 let key = Key { name: name.clone(), rtype: *rtype, usage };
                 match self.flights.join(key, request.id) {
                     Role::Lead(lead) => {
-                        // It may have been stored between looking and leading.
+                        // Looked for only now: it may have been stored since the asker has looked.
                         let outcome = match self.cached(request, question, scope, usage) {
                             Some(hop) => Ok(Found::Hop(hop)),
                             None => self.learn(request, question, scope, usage).await,
@@ -213,7 +198,12 @@ impl Walker {
                         lead.finish(&outcome);
                         return outcome;
                     }
-                    Role::Alone => return self.learn(request, question, scope, usage).await,
+                    Role::Alone => {
+                        return match self.cached(request, question, scope, usage) {
+                            Some(hop) => Ok(Found::Hop(hop)),
+                            None => self.learn(request, question, scope, usage).await,
+                        };
+                    }
                     Role::Follow(follow) => {
                         request.trace.note(scope.id, || Event::Joined { question: question.clone() });
                         match timeout_at(request.budget.deadline(), follow.outcome()).await {

@@ -73,7 +73,7 @@ impl Walker {
     /// The trust of the zone that `name` is in. The zone whose servers answered may hold a child
     /// zone too: each label between is looked at for a delegation that proves insecure.
     pub(super) async fn trust_over(self: &Arc<Self>, case: Case<'_>, name: &Name) -> Trust {
-        let Some((anchor, _)) = case.anchors.closest(name) else { return Trust::Insecure };
+        let Some((anchor, _)) = case.anchors.closest(name) else { return Trust::Insecure(None) };
         // Who answered may be further down than what is judged: a child asked for its own DS.
         let is_between = case.zone.is_at_or_below(anchor) && name.is_at_or_below(case.zone);
         let start = if is_between { case.zone } else { anchor };
@@ -119,8 +119,8 @@ impl Walker {
                 Trust::Secure(_) => return Some(Judged::bogus(Reason::SignatureUnfit)),
                 Trust::Bogus(reason) => return Some(Judged::bogus(reason)),
                 // The operator's own zone need not be a zone in the public tree.
-                Trust::Insecure if case.is_routed(&zone) => {}
-                Trust::Insecure => return Some(Judged::INSECURE),
+                Trust::Insecure(_) if case.is_routed(&zone) => {}
+                Trust::Insecure(_) => return Some(Judged::INSECURE),
                 Trust::NoCut => {}
             }
         }
@@ -169,9 +169,12 @@ impl Walker {
     ) -> (Trust, u32) {
         let anchors = case.anchors;
         if anchors.closest(zone).is_none() {
-            return (Trust::Insecure, MAX_TRUST_TTL);
+            return (Trust::Insecure(None), MAX_TRUST_TTL);
         }
         if let Some(anchored) = anchors.at(zone) {
+            if candidate.is_none() {
+                self.tell_tags(&case.request.config, zone);
+            }
             return self.prove_keys(case, zone, anchored, candidate, MAX_TRUST_TTL).await;
         }
         // Below what is insecure everything is; no DS needs to be asked for.
@@ -179,9 +182,9 @@ impl Walker {
         if let Some(parent) = zone.parent()
             && let Some(cut) = self.cache.cuts.closest(&parent, now)
             && anchors.closest(&cut.zone).is_some()
-            && let Trust::Insecure = self.trust(case, &cut.zone, None).await
+            && let Trust::Insecure(_) = self.trust(case, &cut.zone, None).await
         {
-            return (Trust::Insecure, MAX_TRUST_TTL);
+            return (Trust::Insecure(None), MAX_TRUST_TTL);
         }
         let question = Question::new(zone.clone(), RrType::DS);
         let scope = case.proof_scope(&question);
@@ -191,11 +194,15 @@ impl Walker {
         };
         match (hop.security(), &hop) {
             (Security::Bogus(reason), _) => (Trust::Bogus(reason), BROKEN_TTL),
-            (Security::Insecure | Security::Unchecked, _) => (Trust::Insecure, life_of(&hop)),
+            (Security::Insecure | Security::Unchecked, _) => (Trust::Insecure(None), life_of(&hop)),
             (Security::Secure, Hop::Data(sets)) => {
                 let Some(held) = sets.first() else { return (Trust::Bogus(Reason::ChainBroken), 0) };
                 match DsUse::of(&keys::ds_of(&held.set), &case.policy()) {
-                    DsUse::NoneSupported { .. } => (Trust::Insecure, held.left),
+                    DsUse::NoneSupported { digest } => {
+                        let reason =
+                            if digest { Reason::UnsupportedDigest } else { Reason::UnsupportedAlgorithm };
+                        (Trust::Insecure(Some(reason)), held.left)
+                    }
                     DsUse::Usable(ds) => {
                         let anchored: Vec<Anchor> = ds.into_iter().map(Anchor::Ds).collect();
                         self.prove_keys(case, zone, &anchored, candidate, held.left).await
@@ -223,10 +230,10 @@ impl Walker {
         let proofs = Proofs::new(&signer, &denial.proof);
         match proofs.delegation(zone, &case.request.budget) {
             denial::Cut::InsecureDelegation | denial::Cut::OptOut | denial::Cut::Insecure => {
-                (Trust::Insecure, life)
+                (Trust::Insecure(None), life)
             }
             // The operator has put a zone of their own where the public tree has none.
-            denial::Cut::NotACut if case.is_routed(zone) => (Trust::Insecure, life),
+            denial::Cut::NotACut if case.is_routed(zone) => (Trust::Insecure(None), life),
             denial::Cut::NotACut => (Trust::NoCut, life),
             denial::Cut::No(reason) => (Trust::Bogus(reason), BROKEN_TTL),
         }

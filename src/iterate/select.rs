@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::cache::servers::Standing;
+use crate::cache::servers::{Known, Standing};
 use crate::wire::Name;
 use crate::world::Rng;
 
@@ -26,6 +26,8 @@ pub const MAX_TRIES_UNKNOWN: u8 = 4;
 pub struct Candidate {
     /// Where.
     pub address: SocketAddr,
+    /// What is known of it.
+    pub known: Known,
     /// The name server it belongs to.
     pub name: Option<Name>,
     /// Exchanges begun.
@@ -89,6 +91,7 @@ mod tests {
 
     fn candidate(last: u8, srtt: Option<u64>, standing: Standing) -> Candidate {
         Candidate {
+            known: Known::default(),
             address: SocketAddr::from(([192, 0, 2, last], 53)),
             name: None,
             tries: 0,

@@ -80,7 +80,7 @@ impl Walker {
             }
             let judged = match self.trust(case, &signer, None).await {
                 Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
-                Trust::Insecure => return Judged::INSECURE,
+                Trust::Insecure(_) => return Judged::INSECURE,
                 Trust::NoCut => {
                     unfit = Some(Reason::SignatureUnfit);
                     continue;
@@ -110,7 +110,7 @@ impl Walker {
                 Judged::secure(verify::longest_life(set, &keys, self.world.clock.wall()))
             }
             Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
-            Trust::Insecure => Judged::INSECURE,
+            Trust::Insecure(_) => Judged::INSECURE,
             Trust::NoCut => return None,
             Trust::Bogus(reason) => Judged::bogus(reason),
         })
@@ -191,7 +191,7 @@ impl Walker {
         };
         let keys = match self.trust(case, &signer, None).await {
             Trust::Secure(keys) => keys,
-            Trust::Insecure => return Judged::INSECURE,
+            Trust::Insecure(_) => return Judged::INSECURE,
             Trust::NoCut => return self.judge_unsigned(case, name, *rtype, Reason::SignatureUnfit).await,
             Trust::Bogus(reason) => return Judged::bogus(reason),
         };
@@ -261,7 +261,7 @@ impl Walker {
     ) -> Judged {
         let parent = if rtype == RrType::DS { owner.parent() } else { None };
         match self.trust_over(case, parent.as_ref().unwrap_or(owner)).await {
-            Trust::Insecure => Judged::INSECURE,
+            Trust::Insecure(_) => Judged::INSECURE,
             Trust::Bogus(reason) => Judged::bogus(reason),
             Trust::Secure(_) | Trust::NoCut => Judged::bogus(missing),
         }

@@ -13,7 +13,7 @@ use super::Fault;
 use super::lexer::Token;
 use crate::rrset::RrType;
 use crate::wire::Name;
-pub(super) use codec::seconds;
+pub use codec::{seconds, show_time};
 
 /// Octets of the longest RDATA (RDLENGTH, RFC 1035 §3.2.1).
 const MAX_RDATA: usize = 65_535;

@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::beside::{Beside, Change, Kind};
 use super::{Exchange, FailedAt, HopSeen, LookUp, Outcome, Report, Source, Step};
 use crate::cache::rrsets::Held;
 use crate::failure::{Ede, Failure};
@@ -24,6 +25,40 @@ pub const VERSION: u32 = 1;
 /// The whole report, indented; it ends with a newline.
 pub fn render(report: &Report) -> String {
     format!("{:#}\n", value(report))
+}
+
+/// Several reports on one name, as `docs/traces.schema.json` describes them.
+pub fn render_beside(beside: &Beside) -> String {
+    let traces =
+        beside.columns.iter().map(|column| json!({ "label": column.label, "trace": value(&column.report) }));
+    let rows = beside.rows.iter().map(|row| {
+        let labels = beside.columns.iter().zip(&row.said_by).filter(|(_, said)| **said);
+        let labels: Vec<&String> = labels.map(|(column, _)| &column.label).collect();
+        json!({ "hop": row.hop, "text": row.text, "said_by": labels })
+    });
+    let all = json!({
+        "format": "cnamed-traces",
+        "version": VERSION,
+        "by": match beside.kind { Kind::Types => "type", Kind::Resolvers => "resolver" },
+        "diverges_at_hop": beside.diverges,
+        "rows": rows.collect::<Vec<Value>>(),
+        "traces": traces.collect::<Vec<Value>>(),
+    });
+    format!("{all:#}\n")
+}
+
+/// One line: what changed at this second, and the trace that shows it.
+pub fn render_changes(at: u64, changes: &[Change], report: &Report) -> String {
+    let changes =
+        changes.iter().map(|change| json!({ "hop": change.hop, "gone": change.gone, "new": change.new }));
+    let all = json!({
+        "format": "cnamed-change",
+        "version": VERSION,
+        "at_unix_s": at,
+        "changes": changes.collect::<Vec<Value>>(),
+        "trace": value(report),
+    });
+    format!("{all}\n")
 }
 
 /// The whole report.
@@ -225,7 +260,7 @@ fn steps(of: &LookUp) -> Vec<Value> {
             json!({ "step": "lint", "code": code.to_string(), "owner": owner.to_string() })
         }
         Step::Failed(failure) => {
-            json!({ "step": "failed", "kind": kind(failure), "sentence": failure.sentence() })
+            json!({ "step": "failed", "kind": failure.kind(), "sentence": failure.sentence() })
         }
     };
     of.steps.iter().map(one).collect()
@@ -264,21 +299,9 @@ fn dnssec(security: &Security) -> Value {
     })
 }
 
-fn kind(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Loop(_) => "loop",
-        Failure::EndlessDname { .. } => "endless-dname",
-        Failure::ChainTooLong { .. } => "chain-too-long",
-        Failure::Limit { .. } => "limit",
-        Failure::NoServer { .. } => "no-server",
-        Failure::Bogus { .. } => "bogus",
-        Failure::NoAddress { .. } => "no-address",
-    }
-}
-
 fn failure(failure: &Failure, at: Option<&FailedAt>) -> Value {
     json!({
-        "kind": kind(failure),
+        "kind": failure.kind(),
         "sentence": failure.sentence(),
         "ede": failure.ede().code,
         "hop": at.map(|at| at.hop),

@@ -6,9 +6,16 @@
 //! beside it and take the same [`Report`]). It decides nothing: what is not in the trace or the
 //! answer is not shown. Shown by: `tests/trace_text.rs`.
 
+pub mod beside;
+pub mod dot;
+pub mod graph;
+pub mod html;
 pub mod json;
+mod markup;
+pub mod mermaid;
 pub mod outline;
 mod sorter;
+pub mod svg;
 pub mod text;
 pub mod words;
 

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 use super::Report;
+use super::beside::{Beside, Change};
 use super::outline::{self, Line, Node, Tone};
 use super::words::STUCK;
 
@@ -16,6 +17,9 @@ use super::words::STUCK;
 pub const WIDTH: usize = 80;
 /// Columns that text has at least, however deep it stands.
 const MIN_TEXT: usize = 36;
+
+/// The longest label that stands above a column of marks.
+const SHORT_LABEL: usize = 8;
 
 /// Is the text coloured?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,59 @@ pub fn render(report: &Report, colour: Colour) -> String {
         page.text.push('\n');
     }
     outline::verdict(report).iter().for_each(|line| page.folded("", "  ", line));
+    page.text
+}
+
+/// Several reports side by side: a row for each thing that is said, a mark for each that says it.
+pub fn render_beside(beside: &Beside, colour: Colour) -> String {
+    let mut page = Page { colour, text: String::new() };
+    let columns = &beside.columns;
+    let name = columns.first().map(|column| column.report.answer.question.name.to_string());
+    page.line(Tone::Strong, "", &name.unwrap_or_default());
+    // Long labels are numbered.
+    let numbered = columns.iter().any(|column| column.label.len() > SHORT_LABEL);
+    let heads: Vec<String> = (1..)
+        .zip(columns)
+        .map(|(number, column)| if numbered { format!("{number}") } else { column.label.clone() })
+        .collect();
+    page.line(Tone::Faint, "  ", &heads.join(" "));
+    for row in &beside.rows {
+        let cells = heads
+            .iter()
+            .zip(&row.said_by)
+            .map(|(head, said)| format!("{:<1$}", if *said { "●" } else { "·" }, width(head)));
+        let lead = format!("  {}  ", cells.collect::<Vec<_>>().join(" "));
+        let tone = if beside.diverges.is_some_and(|hop| row.hop >= hop) { Tone::Odd } else { Tone::Plain };
+        let text = format!("{}. {}", row.hop, row.text);
+        page.folded(&lead, &format!("{}   ", " ".repeat(width(&lead))), &Line::of(tone, text));
+    }
+    page.text.push('\n');
+    for (head, column) in heads.iter().zip(columns) {
+        let label = if numbered { format!("{head} {}", column.label) } else { head.clone() };
+        let lines = outline::verdict(&column.report);
+        let (first, rest) = (format!("{label}: "), "    ");
+        for (number, line) in lines.iter().enumerate() {
+            page.folded(if number == 0 { &first } else { "  " }, rest, line);
+        }
+    }
+    page.text.push('\n');
+    let tone = if beside.diverges.is_some() { Tone::Odd } else { Tone::Strong };
+    page.folded("", "  ", &Line::of(tone, beside.divergence()));
+    page.text
+}
+
+/// What changed, under its time.
+pub fn render_changes(at: &str, changes: &[Change], colour: Colour) -> String {
+    let mut page = Page { colour, text: String::new() };
+    page.line(Tone::Strong, "", at);
+    for Change { hop, gone, new } in changes {
+        let number = hop.map(|hop| format!("{hop}. ")).unwrap_or_default();
+        for (sign, tone, said) in [("- ", Tone::Bad, gone), ("+ ", Tone::Odd, new)] {
+            if let Some(said) = said {
+                page.folded(&format!("  {sign}"), "      ", &Line::of(tone, format!("{number}{said}")));
+            }
+        }
+    }
     page.text
 }
 

@@ -233,7 +233,8 @@ mod tests {
             keep(&mut answers, &format!("once{i}.example."), u64::MAX, &[]);
             assert!(answers.octets <= limit);
             if i % 50 == 0 {
-                assert!(popular.iter().any(|name| has(&mut answers, name, 0, &stamps)));
+                let asked = popular.iter().filter(|name| has(&mut answers, name, 0, &stamps)).count();
+                assert!(asked > 0);
             }
         }
         assert_eq!(answers.octets, counted(&answers));

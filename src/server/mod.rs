@@ -158,6 +158,23 @@ impl Service {
         self.resolver.world().clock.wall() as u32
     }
 
+    /// Follows the keys of zones with trust anchors (RFC 5011), if that is configured, for as long as it
+    /// is polled. `keep` is given what is known of them after each look.
+    pub async fn follow_anchors(self: Arc<Self>, keep: impl Fn(&str)) {
+        loop {
+            let config = Arc::clone(&self.settings.load().config);
+            if !config.dnssec.validation || config.dnssec.trust_anchor_state.is_none() {
+                return std::future::pending().await;
+            }
+            let walker = self.resolver.walker();
+            let (looked, wait) = walker.follow_anchors(&config).await;
+            if looked {
+                keep(&walker.anchor_state());
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     /// Answers one request; `None`: it is dropped without an answer.
     pub async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
         self.respond_keeping(request, client, over, None).await
@@ -320,6 +337,11 @@ impl Service {
         // One spelling inside: what is cached and explained does not depend on who asked first.
         let asked = Question { name: question.name.to_lowercase(), ..question.clone() };
         let answer = self.resolver.answer(request, &asked).await;
+        let budget = &request.budget;
+        tracing::debug!(
+            question = %asked, rcode = ?answer.rcode, secure = answer.secure, messages = budget.messages_sent(),
+            checks = budget.signatures_checked(), "answered"
+        );
         Answer { question, ..answer }
     }
 }

@@ -240,9 +240,7 @@ fn no_soa(message: &Message<'_>, asked: &Asked<'_>, authoritative: bool) -> Repl
     match cut {
         Some(zone) => Reply::Referral(referral(message, asked, Section::Authority, zone)),
         None if elsewhere => Reply::Unusable(Flaw::Upward),
-        None if authoritative || is_second_hand(message, asked) => {
-            Reply::NoData { soa: None, proof: proof_of(message, asked) }
-        }
+        None if authoritative => Reply::NoData { soa: None, proof: proof_of(message, asked) },
         None if at_zone => Reply::Unusable(Flaw::Upward),
         None => Reply::Unusable(Flaw::Empty),
     }

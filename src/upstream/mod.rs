@@ -10,6 +10,7 @@
 
 pub mod cookies;
 pub mod descriptors;
+pub mod pool;
 pub mod sockets;
 mod sources;
 pub mod tcp;
@@ -26,7 +27,7 @@ use cookies::ReplyCookie;
 use tokio::time::Instant;
 
 use crate::budget::Purpose;
-use crate::cache::Cache;
+use crate::cache::servers::Known;
 use crate::failure::Limit;
 use crate::request::Request;
 use crate::rrset::Question;
@@ -48,6 +49,8 @@ const BADCOOKIE: u16 = 23;
 pub struct Query<'a> {
     /// Address and port.
     pub server: SocketAddr,
+    /// What is known of it.
+    pub known: &'a Known,
     /// Its name, for the trace.
     pub server_name: Option<&'a Name>,
     /// Whose servers are being asked.
@@ -100,7 +103,6 @@ pub enum AskError {
 /// The sending side of the resolver.
 pub struct Upstream {
     world: World,
-    cache: Arc<Cache>,
     secret: [u8; 16],
 }
 
@@ -122,8 +124,7 @@ enum Attempt {
 
 /// Notes that a server kept silent when the exchange is given up before it answered.
 struct Waiting<'a> {
-    cache: &'a Cache,
-    server: SocketAddr,
+    server: &'a Known,
     since: Instant,
     over: bool,
 }
@@ -135,7 +136,7 @@ impl Drop for Waiting<'_> {
         }
         let now = Instant::now();
         let waited = now.duration_since(self.since);
-        self.cache.servers.with(self.server, |s| {
+        self.server.with(|s| {
             if waited >= s.patience() {
                 s.was_slow(waited, now);
             }
@@ -145,17 +146,17 @@ impl Drop for Waiting<'_> {
 
 impl Upstream {
     /// One for all workers.
-    pub fn new(world: World, cache: Arc<Cache>) -> Upstream {
+    pub fn new(world: World) -> Upstream {
         let mut secret = [0; 16];
         secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
         secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
-        Upstream { world, cache, secret }
+        Upstream { world, secret }
     }
 
     /// Asks one server until it has answered, failed, or the time is over.
     pub async fn query(&self, request: &Request, query: &Query<'_>) -> Result<Received, AskError> {
         let now = self.world.clock.now();
-        let mut manner = self.cache.servers.with(query.server, |s| {
+        let mut manner = query.known.with(|s| {
             s.probing(now);
             Manner {
                 transport: Transport::Udp,
@@ -200,7 +201,7 @@ impl Upstream {
             query.heard.store(true, Ordering::Relaxed);
             outgoing.accepts(reply, manner)
         };
-        let mut waiting = Waiting { cache: &self.cache, server: query.server, since: sent_at, over: false };
+        let mut waiting = Waiting { server: query.known, since: sent_at, over: false };
         let result = self
             .world
             .network
@@ -242,11 +243,11 @@ impl Upstream {
             }
             ExchangeError::TimedOut => {
                 request.trace.note(query.scope, || Event::Silent { exchange, server });
-                self.cache.servers.with(query.server, |s| s.was_silent(now));
+                query.known.with(|s| s.was_silent(now));
                 Attempt::Failed(AskError::Silent)
             }
             ExchangeError::Io(error) if says_something_of_server(&error) => {
-                self.cache.servers.with(query.server, |s| s.was_silent(now));
+                query.known.with(|s| s.was_silent(now));
                 let no_route = error.kind() == std::io::ErrorKind::NetworkUnreachable;
                 Attempt::Failed(if no_route { AskError::NoRoute } else { AskError::Unreachable })
             }
@@ -290,14 +291,11 @@ impl Upstream {
             ReplyCookie::Mismatch => true,
             // It answered with a cookie before: whoever answers without one is another.
             ReplyCookie::Absent => {
-                manner.edns
-                    && manner.cookie
-                    && rcode == 0
-                    && self.cache.servers.with(query.server, |s| s.cookie.is_some())
+                manner.edns && manner.cookie && rcode == 0 && query.known.with(|s| s.cookie.is_some())
             }
             ReplyCookie::Echoed { .. } => false,
         };
-        self.cache.servers.with(query.server, |s| {
+        query.known.with(|s| {
             if !tcp {
                 s.replied(rtt, now);
             }
@@ -335,7 +333,7 @@ impl Upstream {
             return Attempt::Again(Manner { edns: false, ..manner });
         }
         if !manner.edns && matches!(rcode, 0 | 3) {
-            self.cache.servers.with(query.server, |s| {
+            query.known.with(|s| {
                 if s.speaks_edns(now) {
                     s.mark_plain(now);
                 }
@@ -358,8 +356,7 @@ impl Upstream {
         let mut writer = MessageWriter::new(id, flags, 512);
         // A question always fits: 12 + 255 + 4 octets.
         let _ = writer.question(&question);
-        let (server_part, generation) =
-            self.cache.servers.with(query.server, |s| (s.cookie.clone(), s.cookie_generation));
+        let (server_part, generation) = query.known.with(|s| (s.cookie.clone(), s.cookie_generation));
         let cookie = cookies::client_cookie(&self.secret, query.server.ip(), generation);
         let had_server_cookie = server_part.is_some();
         if manner.edns {

@@ -5,13 +5,15 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::pool::{self, Idle};
 use super::{descriptors, tcp, udp};
 use crate::world::{Accept, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, lock};
 
@@ -27,12 +29,16 @@ const FAR_V6: SocketAddr =
 /// Where Linux lists the IPv6 addresses of its interfaces, one a line, each as 32 hexadecimal digits.
 const V6_ADDRESSES: &str = "/proc/self/net/if_inet6";
 
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// Real sockets towards the servers.
 pub struct Sockets {
     source_addresses: Vec<IpAddr>,
     rng: Rng,
+    /// Tells sockets in the pool of a thread apart from those of others.
+    number: u64,
     /// One permit per socket that may be open; queued for in order, against the deadline.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     max_open: usize,
     routes: Mutex<Option<(Instant, Routes)>>,
 }
@@ -51,7 +57,8 @@ impl Sockets {
         Sockets {
             source_addresses,
             rng,
-            permits: Semaphore::new(max_open),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            permits: Arc::new(Semaphore::new(max_open)),
             max_open,
             routes: Mutex::new(None),
         }
@@ -69,17 +76,66 @@ impl Sockets {
         // before they decide whether there is room for a request that is not answered at once, and
         // one that is shed then has cost the network nothing.
         tokio::task::yield_now().await;
-        let permit = timeout_at(until, self.permits.acquire()).await;
-        let (Ok(Ok(_permit)), true) = (permit, Instant::now() < until) else {
-            let why = format!("none of {} upstream sockets came free in time", self.max_open);
-            return Err(ExchangeError::Io(io::Error::other(why)));
-        };
-        let (sources, rng) = (self.source_addresses.as_slice(), &self.rng);
+        let now = Instant::now();
         let exchanged = match transport {
-            Transport::Udp => timeout_at(until, udp::exchange(to, sources, rng, query, accept)).await,
-            Transport::Tcp => timeout_at(until, tcp::exchange(to, sources, rng, query, accept)).await,
+            Transport::Udp => match pool::take(self.number, to, now) {
+                Some(idle) => timeout_at(until, self.over(to, idle, query, accept)).await,
+                None => {
+                    let permit = self.permit(until).await?;
+                    let (socket, sent) =
+                        udp::open(to, &self.source_addresses, &self.rng, query).map_err(ExchangeError::Io)?;
+                    let idle = Idle::new(socket, permit, now);
+                    timeout_at(until, self.finish(to, idle, (!sent).then_some(query), accept)).await
+                }
+            },
+            Transport::Tcp => {
+                let _permit = self.permit(until).await?;
+                let (sources, rng) = (self.source_addresses.as_slice(), &self.rng);
+                timeout_at(until, tcp::exchange(to, sources, rng, query, accept)).await
+            }
         };
         exchanged.unwrap_or(Err(ExchangeError::TimedOut))
+    }
+
+    /// A place among the sockets that may be open.
+    async fn permit(&self, until: Instant) -> Result<OwnedSemaphorePermit, ExchangeError> {
+        let permits = Arc::clone(&self.permits);
+        let permit = match Arc::clone(&permits).try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(_) => timeout_at(until, permits.acquire_owned()).await.ok().and_then(Result::ok),
+        };
+        permit.filter(|_| Instant::now() < until).ok_or_else(|| {
+            let why = format!("none of {} upstream sockets came free in time", self.max_open);
+            ExchangeError::Io(io::Error::other(why))
+        })
+    }
+
+    /// One more question over a socket that has carried others.
+    async fn over(
+        &self,
+        to: SocketAddr,
+        idle: Idle,
+        query: &[u8],
+        accept: &Accept<'_>,
+    ) -> Result<Vec<u8>, ExchangeError> {
+        let sent = udp::send_now(&idle.socket, query).map_err(ExchangeError::Io)?;
+        self.finish(to, idle, (!sent).then_some(query), accept).await
+    }
+
+    /// Waits for the reply, sending first what could not be sent at once. The socket goes back to the
+    /// pool when nothing but the reply came, and others do not wait for its place.
+    async fn finish(
+        &self,
+        to: SocketAddr,
+        idle: Idle,
+        unsent: Option<&[u8]>,
+        accept: &Accept<'_>,
+    ) -> Result<Vec<u8>, ExchangeError> {
+        let reply = udp::exchange(&idle.socket, to, unsent, accept).await?;
+        if self.permits.available_permits() > self.max_open / 2 {
+            pool::put_back(self.number, to, idle, Instant::now());
+        }
+        Ok(reply)
     }
 }
 

@@ -1,7 +1,8 @@
-//! One UDP exchange over a socket of its own (RFC 5452 §9.2).
+//! One UDP exchange over a connected socket (RFC 5452 §9.2).
 //!
 //! Knows: unpredictable source ports, connected sockets, what an ICMP error looks like. Does not
-//! know: what a message means (`accept` does), retries, limits (`sockets.rs`). The kernel drops
+//! know: what a message means (`accept` does), retries, limits (`sockets.rs`), when a socket may
+//! carry another question (`pool.rs`). The kernel drops
 //! datagrams from anybody but the server; one that slipped in between bind and connect is dropped
 //! here. Shown by `sockets::udp_*`.
 
@@ -9,7 +10,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -32,40 +33,68 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Sends `query` to `to` and waits for what `accept` takes. The deadline is the caller's.
+/// A socket bound to a random port and connected to `to`, by which `query` has left; `false`: it has
+/// not, there was no room.
 ///
 /// # Errors
-/// [`ExchangeError::NearMiss`] as soon as `accept` says so; [`ExchangeError::Io`] when the system
-/// or an ICMP message says that nothing will come.
-pub async fn exchange(
+/// What the system says.
+pub(super) fn open(
     to: SocketAddr,
     sources: &[IpAddr],
     rng: &Rng,
     query: &[u8],
-    accept: &Accept<'_>,
-) -> Result<Vec<u8>, ExchangeError> {
-    let socket = open(to, sources, rng).map_err(ExchangeError::Io)?;
+) -> io::Result<(UdpSocket, bool)> {
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
+    bind(&socket, source_for(to, sources, rng), rng)?;
+    socket.connect(&to.into())?;
+    let socket = std::net::UdpSocket::from(socket);
+    socket.set_nonblocking(true)?;
     // Sent before the runtime knows the socket: a fresh one has room, and waiting for "writable"
     // would cost a turn of the event loop.
-    let sent = socket.send(query);
-    let socket = UdpSocket::from_std(socket).map_err(ExchangeError::Io)?;
+    let sent = without_waiting(socket.send(query))?;
+    Ok((UdpSocket::from_std(socket)?, sent))
+}
+
+/// Sends `query` if there is room; `false`: there is not.
+///
+/// # Errors
+/// What the system says, also of what was sent before.
+pub(super) fn send_now(socket: &UdpSocket, query: &[u8]) -> io::Result<bool> {
+    without_waiting(SockRef::from(socket).send(query))
+}
+
+fn without_waiting(sent: io::Result<usize>) -> io::Result<bool> {
     match sent {
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-            socket.send(query).await.map_err(ExchangeError::Io)?;
-        }
-        sent => {
-            sent.map_err(ExchangeError::Io)?;
-        }
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Sends `unsent` to `to`, if there is anything, and waits for what `accept` takes. The deadline is
+/// the caller's.
+///
+/// # Errors
+/// [`ExchangeError::NearMiss`] as soon as `accept` says so; [`ExchangeError::Io`] when the system
+/// or an ICMP message says that nothing will come.
+pub(super) async fn exchange(
+    socket: &UdpSocket,
+    to: SocketAddr,
+    unsent: Option<&[u8]>,
+    accept: &Accept<'_>,
+) -> Result<Vec<u8>, ExchangeError> {
+    if let Some(query) = unsent {
+        socket.send(query).await.map_err(ExchangeError::Io)?;
     }
     loop {
         // An ICMP error makes a socket "error" without making it "readable".
         let ready = socket.ready(Interest::READABLE | Interest::ERROR).await.map_err(ExchangeError::Io)?;
         if ready.is_error()
-            && let Some(error) = pending_error(&socket)
+            && let Some(error) = pending_error(socket)
         {
             return Err(ExchangeError::Io(error));
         }
-        match receive(&socket, to, accept) {
+        match receive(socket, to, accept) {
             Ok(Some(reply)) => return Ok(reply),
             Ok(None) => return Err(ExchangeError::NearMiss),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
@@ -98,17 +127,10 @@ fn receive(socket: &UdpSocket, to: SocketAddr, accept: &Accept<'_>) -> io::Resul
         }
     };
     SCRATCH.set(buffer);
+    // The runtime is told that there is no more, which is true but for what comes unasked: whoever
+    // uses the socket next need not find out by a system call.
+    let _ = socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     judged
-}
-
-/// A socket bound to a random port and connected to `to`.
-fn open(to: SocketAddr, sources: &[IpAddr], rng: &Rng) -> io::Result<std::net::UdpSocket> {
-    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
-    bind(&socket, source_for(to, sources, rng), rng)?;
-    socket.connect(&to.into())?;
-    let socket = std::net::UdpSocket::from(socket);
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }
 
 fn bind(socket: &Socket, source: IpAddr, rng: &Rng) -> io::Result<()> {

@@ -45,14 +45,15 @@ def algorithm(number, name, section, settings=(), secure=True, suffix="", bits=1
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
     verdict = "validates" if secure else "is insecure"
     s = Scenario(f"alg_{number:02}{suffix}", f"A zone signed with {name} {verdict} ({section}).", world, settings)
-    s.ask("www.alpha.").answered(secure)
-    s.ask("no.alpha.").answered(secure)
+    ede = [] if secure else ["1 ~alpha."]
+    s.ask("www.alpha.").answered(secure, ede=ede)
+    s.ask("no.alpha.").answered(secure, ede=ede)
     s.ask("bad.alpha.")
     if secure:
         s.bogus(6)
     else:
         sent = replace(world.resolve("bad.alpha.", "A"))
-        s.insecure(expected=replace(sent, answer=[corrupted(held) for held in sent.answer]))
+        s.insecure(ede=ede, expected=replace(sent, answer=[corrupted(held) for held in sent.answer]))
 
 
 def algorithms():
@@ -142,8 +143,8 @@ def digests():
         if secure is False:
             s.bogus(9)
         else:
-            # An EDE that says why it is insecure may be there (RFC 8914 §4.2, §4.3).
-            s.answered(bool(secure), match="all order")
+            code = 2 if "digest" in file else 1
+            s.answered(bool(secure), ede=[] if secure else [f"{code} ~no DS of alpha. has a supported"])
 
     revoked = Key("alpha.", flags=257 | 128)
     world, _ = one_zone(keys=[revoked])
@@ -391,6 +392,55 @@ def broken_denials(how, nsec3, sections):
     world.at("alpha.").tweak("www.wild.alpha.", "A", lambda _: Response(answer=exists, authority=proof))
     s = Scenario(f"{how}_wildcard_over_a_name", f"A wildcard's answer for a name that exists is bogus ({sections['wildcard']}).", world)
     s.ask("www.wild.alpha.").bogus(12)
+
+
+def edges():
+    """The apex, letter case, the SOA beside a denial, keys without the SEP bit."""
+    for how, nsec3, section in (("nsec", None, "RFC 4035 §5.3.4"), ("nsec3", Nsec3(1, "ab"), "RFC 5155 §8.8")):
+        text = "* A 192.0.2.101\nwww A 192.0.2.102\na.b A 192.0.2.103\n"
+        world, zone = one_zone(text, nsec3=nsec3)
+        s = Scenario(f"{how}_wildcard_at_the_apex", f"A wildcard right below the apex answers, and only for names that nothing is closer to, by {how.upper()} ({section}; RFC 4592 §2.2.1).", world)
+        s.ask("x.alpha.").secure()
+        s.ask("x.y.alpha.").secure()
+        s.ask("x.alpha.", "MX").secure()
+        s.ask("b.alpha.").secure()
+        s.ask("c.b.alpha.").secure()
+        s.ask("alpha.").secure()
+        s.ask("www.alpha.").secure()
+        world, zone = one_zone(text, nsec3=nsec3)
+        # What the wildcard says for x.alpha. proves nothing below a name that exists.
+        stolen = [replace(held, owner="d.b.alpha.") for held in zone.respond("x.alpha.", "A").answer]
+        world.at("alpha.").tweak("d.b.alpha.", "A", lambda _, z=zone, a=stolen: Response(answer=a, authority=z.covering("d.b.alpha.")))
+        s = Scenario(f"{how}_wildcard_wrong_next_closer", f"A wildcard's answer whose {how.upper()} is not of the next closer name is bogus ({section}).", world)
+        s.ask("d.b.alpha.").bogus(12)
+        for file, fault, code in (("bogus", corrupted, 6), ("unsigned", unsigned, 10)):
+            world, zone = one_zone(text.replace("* A", "*.w A"), nsec3=nsec3)
+            world.at("alpha.").spoil("alpha.", "SOA", fault)
+            s = Scenario(f"{how}_soa_{file}", f"A denial by {how.upper()} whose SOA is {file} is bogus ({section.replace('3.4', '4').replace('8.8', '8.4')}, RFC 4035 §5.3).", world)
+            s.ask("no.alpha.").bogus(code)
+            s.ask("www.alpha.", "MX").bogus(code)
+            s.ask("x.w.alpha.").secure()
+        world, zone = one_zone(nsec3=nsec3)
+        s = Scenario(f"{how}_apex", f"What the apex has, and has not, in a zone with {how.upper()} (RFC 4035 §2, §5.4; RFC 5155 §7.1).", world)
+        for rtype in ("NS", "SOA", "DNSKEY", "MX", "A", "DS"):
+            s.ask("alpha.", rtype).secure()
+        s.ask("alpha.", "NSEC").secure() if nsec3 is None else s.ask("alpha.", "NSEC3PARAM").secure()
+
+    world, zone = one_zone(nsec3=Nsec3(1, "ab"))
+    shout = lambda response: replace(response, authority=[
+        replace(held, owner=held.owner.upper() if held.rtype == "NSEC3" else held.owner) for held in response.authority
+    ])  # fmt: skip
+    for name, rtype in (("no.alpha.", "A"), ("www.alpha.", "MX")):
+        world.at("alpha.").tweak(name, rtype, shout)
+    s = Scenario("nsec3_upper_case", "A hash in an owner name may be in upper case (RFC 5155 §3, RFC 4343 §3).", world)
+    s.ask("no.alpha.").secure()
+    s.ask("www.alpha.", "MX").secure()
+
+    key = Key("alpha.", flags=256)
+    world, zone = one_zone(keys=[key], ds=[key.ds()])
+    s = Scenario("keys_without_sep", "The SEP bit says nothing to a validator: a DS may point at any zone key (RFC 4034 §2.1.1, RFC 6840 §6.2).", world)
+    s.ask("www.alpha.").secure()
+    s.ask("no.alpha.").secure()
 
 
 def odd_denials():
@@ -805,10 +855,10 @@ def dnames():
 def clients():
     text = "www A 192.0.2.101\nwww TXT \"text\"\n*.w A 192.0.2.102\nc CNAME www.alpha.\n"
     world, _ = one_zone(text)
-    s = Scenario("ad_only_when_asked", "AD is set only for clients that asked by DO or AD (RFC 6840 §5.7, §5.8).", world)
+    s = Scenario("ad_only_when_asked", "AD is set only for clients that asked by DO or AD, and DO comes back (RFC 6840 §5.6, §5.7, §5.8).", world)
     for flags in ("", "AD", "DO", "DO AD", "DO CD", "AD CD"):
         for name, rtype in (("c.alpha.", "A"), ("no.alpha.", "A"), ("www.alpha.", "MX"), ("x.w.alpha.", "A")):
-            s.ask(name, rtype, flags).secure()
+            s.ask(name, rtype, flags).secure(match="all order ede DO" if "DO" in flags else "all order ede")
     world, _ = one_zone(text)
     s = Scenario("do_asks_for_denials", "Signatures and denials that were asked for by type are given without DO (RFC 4035 §3.2.1).", world)
     s.ask("www.alpha.", "NSEC", "").secure()
@@ -972,6 +1022,73 @@ def anchors():
     s.ask(f"{words['is_other']}.beta.").insecure()
 
 
+def rollover():
+    """RFC 5011 and RFC 8145, in virtual time."""
+    following = ['cnamed-dnssec.trust-anchor-state: "kept nowhere here"']
+    old, new = Key(".", seed="old"), Key(".", seed="new")
+    past = Key(".", seed="old", flags=257 | 128)
+    signals = sorted([old.tag, new.tag])
+
+    def world(*keys):
+        # Each key signs, as in a rollover; a revoked one signs its own revocation.
+        made = World(Zone("alpha.", PLAIN), root=Zone(".", keys=list(keys), address=ROOT_ADDRESS))
+        return made
+
+    def pending():
+        """The root with its old key, and with the new one beside it."""
+        first = world(old)
+        both = world(old, new)
+        both.at(".").spoil(".", "DNSKEY", resigned(both.root, [old]))
+        return first, both
+
+    def scenario(file, title, first, settings=following):
+        s = Scenario(file, title, first, settings, anchors=[old.anchor()])
+        for tags in ([old.tag], [new.tag], signals):
+            s.know("_ta-" + "-".join(f"{tag:04x}" for tag in tags) + ".", "TYPE10")
+        return s
+
+    day = 86_400
+    first, both = pending()
+    s = scenario("rollover_new_key", "A key of the root that was there for 30 days is trusted, alone (RFC 5011 §2.4.1, §4).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(day).ask("no.alpha.").secure()
+    s.wait(31 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").secure()
+    first, both = pending()
+    s = scenario("rollover_too_soon", "A key of the root is not trusted before its hold-down time has passed (RFC 5011 §2.4.1).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(29 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_interrupted", "The hold-down time of a key that was gone begins anew (RFC 5011 §2.2).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(20 * day).change(first).wait(day).change(both).wait(20 * day)
+    s.change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_not_followed", "Without a state the configured anchors stay the only ones (RFC 5011 §2.4.1).", first, [])
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(32 * day).change(world(new)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    first, both = pending()
+    s = scenario("rollover_revoked", "A key that has signed its own revocation is never trusted again (RFC 5011 §2.1, §4.2).", first)
+    s.ask("www.alpha.").secure()
+    s.change(both).wait(32 * day).change(world(past, new)).wait(day)
+    s.ask("www.alpha.").secure()
+    s.change(world(old)).wait(2 * day)
+    s.ask("www.alpha.").bogus(9)
+    s = scenario("rollover_nothing_left", "A zone whose trust anchors are all revoked is as one without any (RFC 5011 §5).", world(old))
+    s.ask("www.alpha.").secure()
+    s.change(world(past)).wait(day)
+    s.ask("www.alpha.").insecure()
+
+    s = scenario("key_tag_query", "Whoever fetches the keys of a zone with trust anchors tells it by which it is trusted (RFC 8145 §5.1, §5.2).", world(old))
+    s.ask("www.alpha.").secure().sent(1, f"_ta-{old.tag:04x}.", "TYPE10", ROOT_ADDRESS)
+    s.ask("bad.alpha.").secure().sent(0, f"_ta-{old.tag:04x}.", "TYPE10")
+    s = scenario("key_tag_query_not_for_pinned", "Anchors that the operator has pinned are not told to their zone (RFC 8145 §5.2).", world(old), [])
+    s.ask("www.alpha.").secure().sent(0, f"_ta-{old.tag:04x}.", "TYPE10")
+
+
 def forwarders():
     made = World(Zone("alpha.", PLAIN), Zone("sub.alpha.", PLAIN), Zone("null.alpha.", PLAIN, keys=[]))
 
@@ -1123,6 +1240,7 @@ def main():
         "nxdomain": "RFC 5155 §8.4", "nodata": "RFC 5155 §8.5", "wildcard": "RFC 5155 §8.8",
         "wildcard_nodata": "RFC 5155 §8.7", "ent": "RFC 5155 §8.5", "insecure": "RFC 5155 §8.6, §8.9",
     })  # fmt: skip
+    edges()
     odd_denials()
     opt_out()
     signatures()
@@ -1131,6 +1249,7 @@ def main():
     dnames()
     clients()
     anchors()
+    rollover()
     forwarders()
     aggressive()
     write_all()

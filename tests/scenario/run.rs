@@ -96,6 +96,8 @@ impl Player {
             rng: Rng::seeded(seed(&scenario.file, mode)),
         };
         let service = Service::new(Arc::new(config), world);
+        // Ends with the runtime. Nothing is kept; without `dnssec.trust-anchor-state` nothing is done.
+        tokio::spawn(service.clone().follow_anchors(|_| ()));
         Ok(Player { scenario, mode, script, service, next_id: 4096, answer: None, took: Duration::ZERO })
     }
 

@@ -16,11 +16,17 @@ pub struct Schema {
 
 impl Schema {
     pub fn read(file: &str) -> Schema {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(file);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let read = |file: &str| -> Value {
+            serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap()
+        };
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-        let text = std::fs::read_to_string(path).unwrap();
-        compiler.add_resource("trace.json", serde_json::from_str(&text).unwrap()).unwrap();
-        let index = compiler.compile("trace.json", &mut schemas).unwrap();
+        for file in ["trace.schema.json", "traces.schema.json", "change.schema.json"] {
+            let schema = read(file);
+            let id = schema["$id"].as_str().unwrap().to_owned();
+            compiler.add_resource(&id, schema).unwrap();
+        }
+        let index = compiler.compile(read(file)["$id"].as_str().unwrap(), &mut schemas).unwrap();
         Schema { schemas, index }
     }
 

@@ -15,13 +15,39 @@ use clap::{Args, ValueEnum};
 Examples:
   cnamed trace www.example.com         Addresses (type A)
   cnamed trace example.com MX          Another type, by mnemonic or as in TYPE65
-  cnamed trace --lab www.example.com   The same in the embedded world")]
+  cnamed trace --lab www.example.com   The same in the embedded world
+  cnamed trace --type A,AAAA,HTTPS www.example.com
+                                       Types side by side, and where they part
+  cnamed trace www.example.com --compare 192.0.2.53 192.0.2.54:5353
+                                       What other recursive resolvers say
+  cnamed trace www.example.com --watch 30s
+                                       Again and again; says what changes
+  cnamed trace --format html www.example.com > chain.html
+                                       A page to look at")]
 pub struct TraceArgs {
-    /// Domain name; a missing final dot is added
+    /// Domain name, in any script; a missing final dot is added
     pub name: String,
     /// RR type by mnemonic, or as in TYPE65; A when not given
     #[arg(value_name = "TYPE")]
     pub rtype: Option<String>,
+    /// The same, or several side by side: A,AAAA,HTTPS
+    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',', conflicts_with = "rtype")]
+    pub types: Vec<String>,
+    /// Ask these recursive resolvers as well, and show who says what
+    #[arg(long, value_name = "ADDR[:PORT]", num_args = 1.., value_delimiter = ',')]
+    pub compare: Vec<String>,
+    /// Resolve again after each such time (30s, 5m, 1h); show what changes, when something does
+    #[arg(long, value_name = "INTERVAL", conflicts_with = "compare")]
+    pub watch: Option<String>,
+    /// Begin at this server instead of at the root's, or as that of a zone: ZONE=ADDR; repeatable
+    #[arg(long, value_name = "[ZONE=]ADDR[:PORT]")]
+    pub server: Vec<String>,
+    /// Prove nothing (DNSSEC)
+    #[arg(long)]
+    pub no_dnssec: bool,
+    /// Show whole names to every server (no RFC 9156)
+    #[arg(long)]
+    pub no_minimise: bool,
     /// Configuration file; without it: the defaults (see `cnamed config default`)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -43,12 +69,12 @@ pub enum TraceFormat {
     Text,
     /// For programs: see docs/trace.schema.json
     Json,
-    /// A sequence diagram (not implemented yet)
+    /// A flowchart for Mermaid
     Mermaid,
-    /// For Graphviz (not implemented yet)
+    /// A graph for Graphviz
     Dot,
-    /// A picture (not implemented yet)
+    /// A picture
     Svg,
-    /// A page (not implemented yet)
+    /// A page of its own: the picture, and every step
     Html,
 }

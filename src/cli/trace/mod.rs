@@ -5,9 +5,11 @@
 //! Shown by: `tests/binary.rs`, `tests/trace_text.rs`.
 
 pub mod args;
+mod beside;
 mod progress;
 mod setup;
 pub(super) mod show;
+pub mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use tokio::time::Instant;
 
 use super::{BAD_USAGE, complain, tell};
 use crate::config::Config;
+use crate::dnssec::rollover::TrustPoint;
 use crate::render::Report;
 use crate::request::Request;
 use crate::resolver::Rcode;
@@ -24,7 +27,8 @@ use crate::rrset::Question;
 use crate::server::Service;
 use crate::world::World;
 use args::TraceArgs;
-use setup::{Setup, question};
+use setup::{Setup, questions};
+use watch::Watch;
 
 /// Exit code when the chain or the resolution failed.
 const FAILED: u8 = 1;
@@ -35,9 +39,8 @@ const NO_NETWORK: u8 = 3;
 /// 3: no network.
 pub fn run(args: &TraceArgs) -> ExitCode {
     match trace(args) {
-        Ok((report, shown)) => {
-            tell(&shown);
-            let code = exit_code(&report, args.lab);
+        Ok(Shown { text, code }) => {
+            tell(&text);
             if code == NO_NETWORK {
                 complain("cnamed trace: no server answers at all: is this machine connected to a network?");
             }
@@ -49,6 +52,12 @@ pub fn run(args: &TraceArgs) -> ExitCode {
             ExitCode::from(BAD_USAGE)
         }
     }
+}
+
+/// What goes to stdout, and how the program ends.
+struct Shown {
+    text: String,
+    code: u8,
 }
 
 /// Why there is nothing to show.
@@ -64,22 +73,44 @@ impl From<String> for Refused {
     }
 }
 
-fn trace(args: &TraceArgs) -> Result<(Report, String), Refused> {
-    let question = question(&args.name, args.rtype.as_deref())?;
+/// The mode that the arguments ask for.
+fn trace(args: &TraceArgs) -> Result<Shown, Refused> {
+    let questions = questions(args)?;
     let setup = Setup::new(args)?;
     let runtime =
         Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot start: {e}"))?;
-    let (world, config) = (setup.world(), Arc::new(setup.config));
-    let report = runtime.block_on(resolve(config, world, question));
-    progress::erase();
-    let shown = show::report(&report, args.format)?;
-    Ok((report, shown))
+    if let Some(interval) = &args.watch {
+        let watch = Watch::new(interval, &questions, args)?;
+        return Ok(runtime.block_on(watch.run(&setup)));
+    }
+    runtime.block_on(async {
+        let shown = match questions.as_slice() {
+            [question] if args.compare.is_empty() => once(&setup, question, args).await,
+            [question] => beside::resolvers(&setup, question, args).await?,
+            _ if args.compare.is_empty() => beside::types(&setup, &questions, args).await,
+            _ => return Err("--compare looks at one type".to_owned().into()),
+        };
+        progress::erase();
+        Ok(shown)
+    })
 }
 
-/// Resolves once, with nothing cached.
-pub async fn resolve(config: Arc<Config>, world: World, question: Question) -> Report {
+/// One resolution.
+async fn once(setup: &Setup, question: &Question, args: &TraceArgs) -> Shown {
+    let report = setup.resolve(question).await;
+    Shown { text: show::report(&report, args.format), code: exit_code(&report, args.lab) }
+}
+
+/// Resolves once, with nothing cached. `points`: what is known of the keys of zones with anchors.
+pub async fn resolve(
+    config: Arc<Config>,
+    world: World,
+    question: Question,
+    points: Vec<TrustPoint>,
+) -> Report {
     let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
-    let service = Service::new(config, world);
+    let service = Service::new(Arc::clone(&config), world);
+    service.resolver().walker().restore_anchors(&config, points);
     let answer = service.answer(&request, question).await;
     Report::new(answer, &request, Instant::now().duration_since(request.arrived))
 }

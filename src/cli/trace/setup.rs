@@ -2,22 +2,33 @@
 //!
 //! Knows: what each option changes. Does not know: what is shown. Shown by: `tests/binary.rs`.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::Refused;
 use super::args::TraceArgs;
 use super::progress::watched;
+use crate::cli::anchors::StateFile;
 use crate::cli::{configuration, serve};
-use crate::config::Config;
+use crate::config::{Config, Route, RouteKind};
+use crate::dnssec::rollover::TrustPoint;
+use crate::idn;
+use crate::iterate::PORT;
+use crate::render::Report;
 use crate::rrset::{Question, RrType};
 use crate::upstream::Sockets;
 use crate::wire::Name;
 use crate::world::{Clock, Network, Rng, World};
 
+/// Types or resolvers side by side.
+pub const MAX_COLUMNS: usize = 8;
+
 /// All that a resolution needs; each begins with nothing cached.
 pub struct Setup {
     /// The settings, with what the options changed.
     pub config: Config,
+    /// What is known of the keys of zones with anchors (RFC 5011).
+    pub points: Vec<TrustPoint>,
     /// Real or embedded.
     pub network: Arc<dyn Network>,
 }
@@ -28,31 +39,79 @@ impl Setup {
         let mut config = configuration(args.config.as_deref()).map_err(Refused::Complained)?;
         let network: Arc<dyn Network> = if args.lab {
             let lab = serve::lab_world(args.lab_zones.as_deref())?;
-            config.resolver.hints = lab.hints();
-            // The embedded world is not signed.
-            config.dnssec.validation = false;
+            serve::enter_lab(&mut config, &lab);
             lab
         } else {
             Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os()))
         };
-        Ok(Setup { config, network: watched(network) })
+        config.dnssec.validation &= !args.no_dnssec;
+        config.resolver.qname_minimisation &= !args.no_minimise;
+        let mut given: Vec<Route> = Vec::new();
+        for text in &args.server {
+            let (zone, server) = start_at(text)?;
+            match given.iter_mut().find(|route| route.zone == zone) {
+                Some(route) => route.servers.push(server),
+                None => given.push(Route { zone, kind: RouteKind::Stub, servers: vec![server] }),
+            }
+        }
+        config.routes.retain(|route| given.iter().all(|other| other.zone != route.zone));
+        config.routes.append(&mut given);
+        let points = StateFile::of(&config).read()?;
+        Ok(Setup { config, points, network: watched(network) })
     }
 
-    /// Network, clock and randomness.
-    pub fn world(&self) -> World {
-        World { network: Arc::clone(&self.network), clock: Clock::system(), rng: Rng::os() }
+    /// The same question through another recursive resolver on the real network. What it says is
+    /// taken as it is: nothing is proven here.
+    pub fn through(&self, resolver: SocketAddr) -> Setup {
+        let mut config = self.config.clone();
+        config.routes = vec![Route { zone: Name::root(), kind: RouteKind::Forward, servers: vec![resolver] }];
+        config.dnssec.validation = false;
+        let sources = config.resolver.source_addresses.clone();
+        Setup { config, points: Vec::new(), network: watched(Arc::new(Sockets::new(sources, Rng::os()))) }
+    }
+
+    /// Resolves once, with nothing cached.
+    pub async fn resolve(&self, question: &Question) -> Report {
+        let world = World { network: Arc::clone(&self.network), clock: Clock::system(), rng: Rng::os() };
+        super::resolve(Arc::new(self.config.clone()), world, question.clone(), self.points.clone()).await
     }
 }
 
-/// The question that the arguments ask.
-pub fn question(name: &str, rtype: Option<&str>) -> Result<Question, String> {
-    if !name.is_ascii() {
-        return Err(format!(
-            "`{name}`: internationalised names are not implemented yet; write it with A-labels, as in \
-             xn--mnchen-3ya.example"
-        ));
+/// `ADDR` for the root, or `ZONE=ADDR`.
+fn start_at(text: &str) -> Result<(Name, SocketAddr), String> {
+    let (zone, server) = match text.split_once('=') {
+        Some((zone, server)) => {
+            let zone = zone.parse().map_err(|e| format!("--server {text}: `{zone}` is not a zone: {e}"))?;
+            (zone, server)
+        }
+        None => (Name::root(), text),
+    };
+    Ok((zone, address(server).map_err(|why| format!("--server {text}: {why}"))?))
+}
+
+/// `ADDR` or `ADDR:PORT`, as in `192.0.2.53`, `[2001:db8::53]:5353`.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let plain = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, PORT));
+    plain.or_else(|_| text.parse()).map_err(|_| {
+        format!(
+            "`{text}` is no address: expected one as in 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
+        )
+    })
+}
+
+/// The questions that the arguments ask: one, or one for each type.
+pub fn questions(args: &TraceArgs) -> Result<Vec<Question>, String> {
+    if args.types.len() > MAX_COLUMNS {
+        return Err(format!("--type: at most {MAX_COLUMNS} types at a time"));
     }
-    let owner: Name = name.parse().map_err(|e| format!("`{name}` is not a domain name: {e}"))?;
+    if args.types.is_empty() {
+        return question(&args.name, args.rtype.as_deref()).map(|question| vec![question]);
+    }
+    args.types.iter().map(|rtype| question(&args.name, Some(rtype))).collect()
+}
+
+fn question(name: &str, rtype: Option<&str>) -> Result<Question, String> {
+    let owner = idn::parse(name).map_err(|why| format!("`{name}` is not a domain name: {why}"))?;
     let rtype: RrType = match rtype {
         Some(text) => text.parse().map_err(|e: crate::rrset::UnknownType| e.to_string())?,
         None => RrType::A,
@@ -68,12 +127,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn servers_are_read_and_errors_say_what_would_do() {
+        let (zone, server) = start_at("192.0.2.53").unwrap();
+        assert_eq!((zone.is_root(), server.to_string().as_str()), (true, "192.0.2.53:53"));
+        let (zone, server) = start_at("example.com=[2001:db8::53]:5353").unwrap();
+        assert_eq!((zone.to_string().as_str(), server.port()), ("example.com.", 5353));
+        assert!(start_at("a..b=192.0.2.53").unwrap_err().contains("`a..b` is not a zone"));
+        assert!(start_at("ns.example.").unwrap_err().contains("expected one as in 192.0.2.53"));
+    }
+
+    #[test]
     fn questions_are_checked_and_errors_say_what_would_do() {
         assert_eq!(question("a.example", None).unwrap().to_string(), "a.example. A");
+        assert_eq!(question("münchen.example", None).unwrap().to_string(), "xn--mnchen-3ya.example. A");
         assert_eq!(question("a.example.", Some("type65")).unwrap().to_string(), "a.example. HTTPS");
         for (name, rtype, why) in [
             ("a..b", None, "`a..b` is not a domain name: "),
-            ("münchen.example", None, "`münchen.example`: internationalised names are not implemented yet"),
+            ("\u{301}m.example", None, "`\u{301}m.example` is not a domain name: it has characters"),
             ("a", Some("NOPE"), "`NOPE` is not an RR type"),
             ("a", Some("AXFR"), "AXFR cannot be looked up"),
         ] {

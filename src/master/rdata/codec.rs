@@ -35,7 +35,7 @@ pub(super) fn algorithm(text: &str) -> Option<u8> {
 }
 
 /// Seconds, plain or with the units of BIND's files: `3600`, `1h`, `1w2d3h4m5s`.
-pub(in crate::master) fn seconds(text: &str) -> Option<u32> {
+pub fn seconds(text: &str) -> Option<u32> {
     if let Ok(plain) = text.parse() {
         return Some(plain);
     }
@@ -79,7 +79,7 @@ pub(super) fn time(text: &str) -> Option<u32> {
 }
 
 /// `YYYYMMDDHHmmSS`, taken as seconds since 1970 without wrapping (until 2106).
-pub(super) fn show_time(time: u32) -> String {
+pub fn show_time(time: u32) -> String {
     let (mut days, rest) = (u64::from(time) / DAY, u64::from(time) % DAY);
     let (mut year, mut month) = (1970, 1);
     while days >= if is_leap(year) { 366 } else { 365 } {

@@ -1,0 +1,145 @@
+//! Sockets that have just carried a question and may carry another one to the same server.
+//!
+//! Knows: when that is worth it and when it is safe. Making, binding, connecting, registering and
+//! closing a socket is a quarter of what a question to a server costs, so under load a socket is used
+//! again; and its port must stay a secret all the same. Does not know: what is sent. One pool per
+//! thread, since a socket is registered with its thread's runtime. Shown by `sockets::pool_*`.
+//!
+//! What keeps ports unpredictable (RFC 5452 §9.2, §10):
+//! - A port is drawn at random from 64,512. Below [`BUSY`] questions a second each question has its
+//!   own. Above, a socket carries at most [`MOST_USES`] questions, in at most [`LONGEST_USE`].
+//! - It stays connected to one server, so no other server, and nobody who can only make us ask a
+//!   server of his own, ever sees a port that questions to this one leave by.
+//! - One question at a time. One whose exchange saw anything but the reply, or nothing, is closed.
+//!
+//! Whoever forges must then meet port and ID in one datagram, 1 in 64,512 × 65,536, as with a port for
+//! each question: wrong ports vanish in the kernel and tell nothing, and a right port with a wrong ID
+//! ends the exchange and the socket. Looking for open ports through the rate limit of ICMP (SAD DNS: at
+//! most 1,000 a second) covers 2,000 of 64,512 in the life of a socket.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::runtime::{Handle, Id};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+/// Questions a second, of one thread, from which on sockets are used again.
+pub const BUSY: u32 = 1_000;
+/// Questions that one socket carries.
+pub const MOST_USES: u8 = 16;
+/// From the first question of a socket to the begin of its last.
+pub const LONGEST_USE: Duration = Duration::from_secs(2);
+/// Sockets of one thread that wait for another question.
+const MOST_IDLE: usize = 256;
+/// The time over which questions are counted.
+const WINDOW: Duration = Duration::from_millis(100);
+/// [`BUSY`] within a [`WINDOW`].
+const BUSY_WINDOW: u32 = BUSY / 10;
+
+/// An open, connected socket between two questions.
+pub(super) struct Idle {
+    pub(super) socket: UdpSocket,
+    opened: Instant,
+    uses: u8,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Idle {
+    /// One just opened, which holds its place among the sockets that may be open.
+    pub(super) fn new(socket: UdpSocket, permit: OwnedSemaphorePermit, now: Instant) -> Idle {
+        Idle { socket, opened: now, uses: 1, _permit: permit }
+    }
+
+    fn is_spent(&self, now: Instant) -> bool {
+        self.uses >= MOST_USES || now.duration_since(self.opened) >= LONGEST_USE
+    }
+}
+
+/// The sockets of one thread, for one owner.
+struct Pool {
+    /// Whose they are: another owner has other limits and other sources, another runtime cannot
+    /// use them.
+    owner: Option<(u64, Id)>,
+    idle: HashMap<SocketAddr, Vec<Idle>>,
+    count: usize,
+    window: Option<Instant>,
+    asked: u32,
+    asked_before: u32,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::new(Pool {
+        owner: None,
+        idle: HashMap::new(),
+        count: 0,
+        window: None,
+        asked: 0,
+        asked_before: 0,
+    });
+}
+
+impl Pool {
+    fn belong_to(&mut self, owner: u64) {
+        let owner = Some((owner, Handle::current().id()));
+        if self.owner != owner {
+            self.idle.clear();
+            (self.owner, self.count, self.window) = (owner, 0, None);
+        }
+    }
+
+    /// Counts a question; once a window, closes what has been open for too long.
+    fn count(&mut self, now: Instant) {
+        self.asked += 1;
+        let over = self.window.map(|begun| now.duration_since(begun));
+        if over.is_some_and(|over| over < WINDOW) {
+            return;
+        }
+        // After a pause the last window says nothing.
+        self.asked_before = if over.is_some_and(|over| over < 2 * WINDOW) { self.asked } else { 0 };
+        (self.window, self.asked) = (Some(now), 1);
+        self.idle.retain(|_, sockets| {
+            sockets.retain(|idle| !idle.is_spent(now));
+            !sockets.is_empty()
+        });
+        self.count = self.idle.values().map(Vec::len).sum();
+    }
+
+    fn is_busy(&self) -> bool {
+        self.asked >= BUSY_WINDOW || self.asked_before >= BUSY_WINDOW
+    }
+}
+
+/// A socket of `owner`'s for one more question to `server`, if there is one.
+pub(super) fn take(owner: u64, server: SocketAddr, now: Instant) -> Option<Idle> {
+    POOL.with_borrow_mut(|pool| {
+        pool.belong_to(owner);
+        pool.count(now);
+        if !pool.is_busy() {
+            return None;
+        }
+        let sockets = pool.idle.get_mut(&server)?;
+        while let Some(mut idle) = sockets.pop() {
+            pool.count -= 1;
+            if !idle.is_spent(now) {
+                idle.uses += 1;
+                return Some(idle);
+            }
+        }
+        None
+    })
+}
+
+/// Keeps a socket that has brought its reply and nothing else; or closes it.
+pub(super) fn put_back(owner: u64, server: SocketAddr, idle: Idle, now: Instant) {
+    POOL.with_borrow_mut(|pool| {
+        pool.belong_to(owner);
+        if pool.is_busy() && pool.count < MOST_IDLE && !idle.is_spent(now) {
+            pool.idle.entry(server).or_default().push(idle);
+            pool.count += 1;
+        }
+    });
+}
