@@ -31,7 +31,7 @@ Examples:
   cnamed trace --format html www.example.com > chain.html
                                        A page to look at")]
 pub struct TraceArgs {
-    /// Domain name; a missing final dot is added. With --replay it may be left out
+    /// Domain name, in any script; a missing final dot is added. With --replay it may be left out
     #[arg(required_unless_present = "replay")]
     pub name: Option<String>,
     /// RR type by mnemonic, or as in TYPE65; A when not given

@@ -14,6 +14,7 @@ use crate::cli::anchors::StateFile;
 use crate::cli::{complain, configuration, serve};
 use crate::config::{Config, Route, RouteKind};
 use crate::dnssec::rollover::TrustPoint;
+use crate::idn;
 use crate::iterate::PORT;
 use crate::render::Report;
 use crate::rrset::{Question, RrType};
@@ -168,13 +169,7 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// The question for one name and type.
 pub fn question(name: &str, rtype: Option<&str>) -> Result<Question, String> {
-    if !name.is_ascii() {
-        return Err(format!(
-            "`{name}`: internationalised names are not implemented yet; write it with A-labels, as in \
-             xn--mnchen-3ya.example"
-        ));
-    }
-    let owner: Name = name.parse().map_err(|e| format!("`{name}` is not a domain name: {e}"))?;
+    let owner = idn::parse(name).map_err(|why| format!("`{name}` is not a domain name: {why}"))?;
     let rtype: RrType = match rtype {
         Some(text) => text.parse().map_err(|e: crate::rrset::UnknownType| e.to_string())?,
         None => RrType::A,
@@ -202,10 +197,11 @@ mod tests {
     #[test]
     fn questions_are_checked_and_errors_say_what_would_do() {
         assert_eq!(question("a.example", None).unwrap().to_string(), "a.example. A");
+        assert_eq!(question("münchen.example", None).unwrap().to_string(), "xn--mnchen-3ya.example. A");
         assert_eq!(question("a.example.", Some("type65")).unwrap().to_string(), "a.example. HTTPS");
         for (name, rtype, why) in [
             ("a..b", None, "`a..b` is not a domain name: "),
-            ("münchen.example", None, "`münchen.example`: internationalised names are not implemented yet"),
+            ("\u{301}m.example", None, "`\u{301}m.example` is not a domain name: it has characters"),
             ("a", Some("NOPE"), "`NOPE` is not an RR type"),
             ("a", Some("AXFR"), "AXFR cannot be looked up"),
         ] {
