@@ -115,8 +115,7 @@ impl Walker {
 
 impl<'a> Asking<'a> {
     fn new(context: Context<'a>) -> Asking<'a> {
-        let Question { name, rtype, .. } = context.question;
-        let rng = context.walker.world.rng.about((&context.cut.zone, name, rtype));
+        let rng = context.walker.world.rng.clone();
         let mut asking = Asking {
             context,
             rng,
