@@ -178,7 +178,7 @@ pub fn decide_routes(v4_socket: bool, v4_default: bool, v6_default: bool, v6_glo
     Routes { v4: v4_socket && (v4_default || !v6_default), v6: v6_default || v6_global }
 }
 
-/// Does a line of [`V6_ADDRESSES`] name an address of 2000::/3 (RFC 4291 §2.4)?
+/// Does a line of `V6_ADDRESSES` name an address of 2000::/3 (RFC 4291 §2.4)?
 pub fn is_global_v6(line: &str) -> bool {
     line.starts_with(['2', '3'])
 }
