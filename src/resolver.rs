@@ -146,7 +146,7 @@ impl Resolver {
     pub async fn answer(self: &Arc<Self>, request: &Arc<Request>, question: &Question) -> Answer {
         let now = self.world.clock.now();
         if let Some(failure) = self.failure(request, question, now)
-            && !self.has_other(request, question, &failure, now)
+            && !self.is_lifted(&failure, request, question, now)
         {
             return Answer::failed(question, failure);
         }
@@ -167,15 +167,16 @@ impl Resolver {
         applies.then_some(failure)
     }
 
-    /// Is there something to answer with although the look-up failed? Past its time, when nothing is
-    /// within it; or within it, when it was only to be fetched ahead of its time (R40). An alias that
-    /// lives does not lift the failure of its chain (R23).
-    fn has_other(&self, request: &Request, question: &Question, failure: &Failure, now: Instant) -> bool {
+    /// Can more be said than that the question failed? What is within its time stands though it could
+    /// not be refreshed; an alias that lives does not lift the failure of its chain (R23), nor the limit
+    /// that the chain ran into, which is told of its first name. What is past its time is better than
+    /// nothing.
+    fn is_lifted(&self, failure: &Failure, request: &Request, question: &Question, now: Instant) -> bool {
         let Question { name, rtype, .. } = question;
         match self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Live, now) {
             Some(hop) => {
-                let usable = !request.validate || is_settled(&hop);
-                usable && failure.is_about(name) && !failure.is_own_limit()
+                let is_usable = !request.validate || is_settled(&hop);
+                is_usable && failure.is_about(name) && !failure.is_own_limit()
             }
             None => self.stale(request, question, now).is_some(),
         }
