@@ -21,6 +21,10 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::dnssec::aggressive::Aggressive;
+use crate::rrset::RrType;
+
+/// Type 0 is reserved (RFC 6895 §3.1): the key under which NXDOMAIN stands for all types.
+const ALL_TYPES: RrType = RrType(0);
 
 /// What moka itself takes per entry beside key and value, measured (hotpath.md §4).
 pub const ENTRY_OVERHEAD: u32 = 350;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ALL_TYPES;
 use super::stamps::{Reads, Stamp, Stamps, reaches_below};
 use crate::chain::Redirection;
 use crate::config;
@@ -41,9 +42,6 @@ pub(super) struct Key {
     pub(super) rtype: RrType,
     class: Class,
 }
-
-/// Type 0 is reserved (RFC 6895 §3.1): the key under which NXDOMAIN stands for all types.
-pub(super) const ALL_TYPES: RrType = RrType(0);
 
 impl Key {
     pub(super) fn new(name: &Name, rtype: RrType) -> Key {

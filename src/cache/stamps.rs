@@ -142,7 +142,7 @@ impl Reads {
 
 /// Does what is stored under this type also say something of names below?
 pub(super) fn reaches_below(rtype: RrType) -> bool {
-    rtype == super::rrsets::ALL_TYPES || rtype == RrType::DNAME
+    rtype == super::ALL_TYPES || rtype == RrType::DNAME
 }
 
 #[cfg(test)]
