@@ -17,6 +17,9 @@ use tokio::time::Instant;
 pub const WORK: u32 = 48;
 /// What a message on the way to the answer costs.
 pub const MAIN_COST: u32 = 1;
+/// What a message costs that makes up for a useless one: to another server of the zone, over TCP, without
+/// EDNS. Sixteen hops through zones whose servers refuse or truncate would else take 48 messages.
+pub const INSTEAD_COST: u32 = 3;
 /// What a message in search of a name server's address costs.
 pub const SIDE_COST: u32 = 3;
 /// Octets received for one question: four messages of the largest size.
@@ -64,9 +67,18 @@ pub enum Limit {
 #[allow(missing_docs)]
 pub enum Purpose {
     Main,
+    /// On the way to the answer, in place of a message that was of no use.
+    Instead,
     Side,
     /// In search of DS and DNSKEY sets.
     Proof,
+}
+
+impl Purpose {
+    /// That of a message that makes up for a useless one.
+    pub fn again(self) -> Purpose {
+        if self == Purpose::Main { Purpose::Instead } else { self }
+    }
 }
 
 /// What is left for one client question.
@@ -123,6 +135,7 @@ impl Budget {
         }
         let paid = match purpose {
             Purpose::Main => take(&self.work, MAIN_COST),
+            Purpose::Instead => take(&self.work, INSTEAD_COST),
             Purpose::Side => take(&self.work, SIDE_COST),
             Purpose::Proof => take(&self.proofs, 1),
         };

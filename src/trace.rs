@@ -221,14 +221,21 @@ pub enum LintCode {
     CnameAtApex,
 }
 
-impl fmt::Display for LintCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl LintCode {
+    /// As traces show it and `cnamed check` calls it.
+    pub const fn text(self) -> &'static str {
+        match self {
             LintCode::NsTargetAlias => "ns-target-alias",
             LintCode::CnameAndOtherData => "cname-and-other-data",
             LintCode::MultipleCname => "multiple-cname",
             LintCode::CnameAtApex => "cname-at-apex",
-        })
+        }
+    }
+}
+
+impl fmt::Display for LintCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 

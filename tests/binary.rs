@@ -818,14 +818,6 @@ fn version_help_and_usage() {
 }
 
 #[test]
-fn what_is_not_implemented_yet_says_so_with_exit_code_2() {
-    let refused = cnamed(&["check", "example.com"]);
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(text(&refused.stderr).contains("not implemented yet"));
-    assert!(refused.stdout.is_empty());
-}
-
-#[test]
 fn config_check_and_default() {
     let printed = cnamed(&["config", "default"]);
     assert!(printed.status.success());

@@ -359,8 +359,43 @@ async fn each_mode_misbehaves_as_it_says() {
     assert!(!noaa.aa() && noaa.answer.len() == 1);
     let reversed = udp(55, "alias.reversed.example A").await;
     assert!(reversed.answer[0].contains(" A ") && reversed.answer[1].contains(" CNAME "));
+    let split = udp(57, "www.split.example AAAA").await;
+    assert_eq!(split.answer, ["www.split.example. 3600 AAAA 2001:db8:80::57"]);
+    assert!(udp(57, "www.split.example A").await.answer[0].contains(" CNAME "));
     let forged = udp(56, "forged.poison.example A").await;
     assert_eq!(forged.answer[1], "www.example.com. 3600 A 203.0.113.66");
+}
+
+/// To who sets DO, as `query` with a size does, and to nobody else (RFC 4035 §3.1).
+#[tokio::test(start_paused = true)]
+async fn a_signed_zone_is_served_with_its_proofs() {
+    let types = |records: &[String]| -> Vec<String> {
+        records.iter().map(|r| r.split(' ').skip(2).take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let world = world();
+    let ask = async |text: &str, size| {
+        send(&world, address("198.51.100.58"), Transport::Udp, &query(text, size, &[]))
+            .await
+            .expect("a reply")
+    };
+    let seen = ask("whole.signed.example A", Some(1232)).await;
+    let kinds: Vec<String> =
+        types(&seen.answer).iter().map(|t| t.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["CNAME", "RRSIG", "A", "RRSIG"]);
+    assert!(seen.answer[1].contains(" RRSIG CNAME ") && seen.answer[3].contains(" RRSIG A "));
+    let seen = ask("host.signed.example MX", Some(1232)).await;
+    let nsec = seen.authority.iter().filter(|r| r.contains(" NSEC ") && !r.contains("RRSIG NSEC 15"));
+    assert_eq!((seen.rcode, nsec.count(), seen.authority.len()), (0, 1, 4));
+    assert!(seen.authority[2].starts_with("host.signed.example. 300 NSEC "), "{:?}", seen.authority);
+    // No such name, and no wildcard: two spans.
+    let seen = ask("nothing.signed.example A", Some(1232)).await;
+    let owners: Vec<&str> = seen.authority.iter().filter_map(|r| r.split(' ').next()).collect();
+    assert_eq!((seen.rcode, seen.authority.len()), (3, 6));
+    assert!(owners.contains(&"host.signed.example.") && owners.contains(&"signed.example."), "{owners:?}");
+    let plain = ask("whole.signed.example A", None).await;
+    assert_eq!(plain.answer.len(), 2);
+    let key = &world.anchors()[0];
+    assert_eq!((key.zone.to_string().as_str(), world.anchors().len()), ("signed.example.", 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -624,5 +659,5 @@ fn every_mode_is_documented() {
         assert!(text.contains(&format!("| `{kebab}` |")), "{kebab}");
         count += 1;
     }
-    assert_eq!(count, 15);
+    assert_eq!(count, 16);
 }

@@ -21,10 +21,6 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::dnssec::aggressive::Aggressive;
-use crate::rrset::RrType;
-
-/// Type 0 is reserved (RFC 6895 §3.1): the key under which NXDOMAIN stands for all types.
-const ALL_TYPES: RrType = RrType(0);
 
 /// What moka itself takes per entry beside key and value, measured (hotpath.md §4).
 pub const ENTRY_OVERHEAD: u32 = 350;
@@ -61,6 +57,14 @@ impl Cache {
             trust: trust::Trusts::new(percent(4)),
             stamps,
         }
+    }
+
+    /// Forgets what names are, and keeps where zones are, how their servers behave and which keys are
+    /// proven: the next question is answered by the zones themselves.
+    pub fn forget_answers(&self) {
+        self.rrsets.clear();
+        self.failures.clear();
+        self.aggressive.clear();
     }
 
     /// Counts changes of what [`file::CacheFile`] keeps.

@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ALL_TYPES;
-use super::stamps::{Reads, Stamp, Stamps, reaches_below};
+use super::stamps::{Reads, Stamp, Stamps};
 use crate::chain::Redirection;
 use crate::config;
 use crate::rrset::{Class, Question, RrSet, RrType};
@@ -41,6 +40,14 @@ pub(super) struct Key {
     pub(super) name: Name,
     pub(super) rtype: RrType,
     class: Class,
+}
+
+/// Type 0 is reserved (RFC 6895 §3.1): the key under which NXDOMAIN stands for all types.
+pub(super) const ALL_TYPES: RrType = RrType(0);
+
+/// Does what is stored under this type also say something of names below?
+fn reaches_below(rtype: RrType) -> bool {
+    rtype == ALL_TYPES || rtype == RrType::DNAME
 }
 
 impl Key {

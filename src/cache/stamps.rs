@@ -16,7 +16,6 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::rrset::RrType;
 use crate::wire::Name;
 use crate::wire::name::MAX_NAME;
 
@@ -50,7 +49,8 @@ pub struct Stamps {
 
 impl Default for Stamps {
     fn default() -> Stamps {
-        let slots = (0..SLOTS).map(|_| AtomicU32::new(0)).collect();
+        // Copied as a block: the tests make some ten thousand of these.
+        let slots = Box::new([const { AtomicU32::new(0) }; SLOTS]);
         Stamps { slots, keys: RandomState::new() }
     }
 }
@@ -138,11 +138,6 @@ impl Reads {
     pub fn all(&self) -> Option<&[Stamp]> {
         (!self.too_many).then_some(&self.seen)
     }
-}
-
-/// Does what is stored under this type also say something of names below?
-pub(super) fn reaches_below(rtype: RrType) -> bool {
-    rtype == super::ALL_TYPES || rtype == RrType::DNAME
 }
 
 #[cfg(test)]

@@ -92,14 +92,39 @@ pub struct ServeArgs {
     pub lab_zones: Option<PathBuf>,
 }
 
-/// Look for mistakes in aliases (not implemented yet)
+/// Look for mistakes in aliases
 ///
-/// Exit code 0: clean; 1: findings; 2: bad usage.
+/// Resolves each name as a client would have it done, and shows what is wrong, risky or odd about its
+/// aliases: with the records, why it matters, and what to do. Every code is described in docs/check.md.
+///
+/// Exit code 0: clean; 1: findings; 2: bad usage, or a line of standard input that is no name; 3: no
+/// network; 130: interrupted (what was found until then is shown).
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cnamed check www.example.com                     One name
+  cnamed check --format json < names.txt           Many, one per line, for a program
+  cnamed check --takeover-list services.txt -      With names of services that anybody can register at
+  cnamed check --lab dangling.alias.example        Try it in the embedded world")]
 pub struct CheckArgs {
-    /// Domain names
-    #[arg(value_name = "NAME", required = true)]
+    /// Domain names, in any script; `-` or none: from standard input, one per line
+    #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+    /// Configuration file; without it: the defaults (see `cnamed config default`)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Resolve inside an embedded, offline DNS world instead of the internet
+    #[arg(long)]
+    pub lab: bool,
+    /// Make that world from the master files in a folder
+    #[arg(long, value_name = "DIR", requires = "lab")]
+    pub lab_zones: Option<PathBuf>,
+    /// Suffixes, one per line, of services where anybody may claim a name that nobody uses
+    #[arg(long, value_name = "FILE")]
+    pub takeover_list: Option<PathBuf>,
+    /// Suffixes, one per line, of third parties that hide behind names of yours
+    #[arg(long, value_name = "FILE")]
+    pub tracker_list: Option<PathBuf>,
     /// How to show findings
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
@@ -214,7 +239,8 @@ mod tests {
             "cnamed trace",
             "cnamed trace a A extra",
             "cnamed trace a --format pdf",
-            "cnamed check",
+            "cnamed check a --lab-zones d",
+            "cnamed check a --format text b --format",
             "cnamed config",
         ] {
             assert!(parse(line).is_err_and(|e| e.exit_code() == i32::from(BAD_USAGE)), "{line}");

@@ -291,6 +291,7 @@ impl<'a> Asking<'a> {
         let now = self.now();
         let context = self.context;
         let others = self.candidates.len() > 1 || !self.names.is_empty();
+        let useless = self.tally_of_flaws();
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         let patience = candidate.known.with(|s| if others { s.patience() } else { s.repeat_patience() });
         // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
@@ -298,6 +299,8 @@ impl<'a> Asking<'a> {
         self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
         candidate.tries += 1;
         candidate.under_way += 1;
+        let purpose = context.scope.purpose;
+        let purpose = if useless > 0 { purpose.again() } else { purpose };
         let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
         let known = candidate.known.clone();
         self.waiting.push(Box::pin(async move {
@@ -309,7 +312,7 @@ impl<'a> Asking<'a> {
                 question: context.question,
                 recursive: context.manner == Manner::Forwarder,
                 minimised: context.minimised,
-                purpose: context.scope.purpose,
+                purpose,
                 scope: context.scope.id,
                 until: context.until,
                 heard,

@@ -15,6 +15,7 @@
 mod error;
 mod load;
 pub mod server;
+mod signed;
 pub mod zone;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,8 +31,8 @@ pub use error::LabError;
 pub use server::{Follow, Mode, Server};
 pub use zone::{Finding, Zone};
 
-use crate::config::Hint;
-use crate::rrset::RrType;
+use crate::config::{AnchorRecord, Hint};
+use crate::rrset::{RrSet, RrType};
 use crate::wire::Name;
 use crate::world::{Accept, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, Verdict};
 
@@ -76,6 +77,9 @@ const EMBEDDED: &[(&str, &str)] = embedded! {
     "ent.example"
     "entbroken.example"
     "broken.example"
+    "lint.example"
+    "split.example"
+    "signed.example"
     "apex.example"
     "glueless.example"
     "farm.org"
@@ -173,6 +177,19 @@ impl World {
     /// The root servers.
     pub fn hints(&self) -> Vec<Hint> {
         self.hints.clone()
+    }
+
+    /// The keys that need no proof: those of signed zones whose parent does not vouch for them.
+    pub fn anchors(&self) -> Vec<AnchorRecord> {
+        let vouched = |apex: &Name| self.zones.values().any(|zone| zone.stored(apex, RrType::DS).is_some());
+        let keys = self.zones.values().filter(|zone| !vouched(zone.apex()));
+        let keys = keys.filter_map(|zone| zone.stored(zone.apex(), RrType::DNSKEY));
+        let anchor = |set: &RrSet, rdata: &[u8]| AnchorRecord {
+            zone: set.owner.clone(),
+            rtype: RrType::DNSKEY,
+            rdata: rdata.to_vec(),
+        };
+        keys.flat_map(|set| set.rdata.iter().map(|rdata| anchor(set, rdata)).collect::<Vec<_>>()).collect()
     }
 
     /// Every zone with the name of its file, without `.zone`.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use siphasher::sip::SipHasher24;
 
+use super::signed;
 use super::zone::{Finding, Zone};
 use crate::rrset::{Class, Question, RrSet, RrType};
 use crate::wire::reader::Section;
@@ -76,6 +77,8 @@ pub enum Mode {
     EntNxdomain,
     /// The records of the answer section in reverse order.
     Reversed,
+    /// Records of the type asked for, where there are any, in place of the CNAME beside them.
+    DataFirst,
 }
 
 /// How far aliases are followed within one reply.
@@ -112,11 +115,32 @@ struct Reply {
     additional: Vec<RrSet>,
     /// Is the additional section glue, without which the reply is worth nothing (RFC 9471 §3)?
     referral: bool,
+    /// The zone that was asked last, and what it denies.
+    zone: Option<Arc<Zone>>,
+    denied: Option<Denied>,
+}
+
+/// What does not exist.
+struct Denied {
+    name: Name,
+    /// Does the name?
+    exists: bool,
 }
 
 impl Reply {
     fn only(rcode: u16) -> Reply {
         Reply { rcode, ..Reply::default() }
+    }
+
+    /// With everything that proves it, where the zone is signed (RFC 4035 §3.1).
+    fn proven(mut self) -> Reply {
+        let Some(zone) = self.zone.take() else { return self };
+        if let Some(Denied { name, exists }) = &self.denied {
+            self.authority.extend(signed::denial(&zone, name, *exists));
+        }
+        self.answer = signed::with_signatures(&zone, self.answer);
+        self.authority = signed::with_signatures(&zone, self.authority);
+        self
     }
 }
 
@@ -179,7 +203,10 @@ impl Server {
             (_, Mode::Servfail) => Reply::only(SERVFAIL),
             (_, Mode::Upward) => Reply { authority: self.root.iter().cloned().collect(), ..Reply::default() },
             _ if question.class != Class::IN || !question.rtype.is_askable() => Reply::only(REFUSED),
-            _ => self.answer(question),
+            _ => {
+                let reply = self.answer(question);
+                if edns.is_some_and(|edns| edns.dnssec_ok) { reply.proven() } else { reply }
+            }
         }
     }
 
@@ -202,7 +229,9 @@ impl Server {
         let mut reply = Reply { authoritative: true, ..Reply::default() };
         let mut seen = vec![question.name.clone()];
         while let Some(name) = seen.last() {
-            match zone.find(name, question.rtype) {
+            let data = zone.stored(name, question.rtype).filter(|_| self.mode == Mode::DataFirst);
+            let data = data.map(|set| Finding::Data(vec![set.clone()]));
+            match data.unwrap_or_else(|| zone.find(name, question.rtype)) {
                 Finding::Data(sets) => reply.answer.extend(sets),
                 Finding::Alias { records, target } => {
                     reply.answer.extend(records);
@@ -228,15 +257,18 @@ impl Server {
                     let wrong = empty_non_terminal && self.mode == Mode::EntNxdomain;
                     reply.rcode = if wrong { NXDOMAIN } else { NOERROR };
                     reply.authority.extend(zone.negative_soa());
+                    reply.denied = Some(Denied { name: name.clone(), exists: true });
                 }
                 Finding::NoName => {
                     reply.rcode = NXDOMAIN;
                     reply.authority.extend(zone.negative_soa());
+                    reply.denied = Some(Denied { name: name.clone(), exists: false });
                 }
             }
             break;
         }
         reply.additional = additional(zone, &reply);
+        reply.zone = Some(Arc::clone(zone));
         reply
     }
 

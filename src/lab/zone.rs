@@ -4,7 +4,7 @@
 //! 4592 (empty non-terminals, wildcard synthesis), RFC 2308 §3 (the SOA of a negative answer).
 //! Deliberately does not refuse wrong data (CNAME beside A, several CNAMEs): showing what follows
 //! from it is the lab's purpose. Does not know: other zones, messages, signatures (RRSIG and NSEC
-//! are ordinary types here). Shown by: `tests/lab.rs`.
+//! are ordinary types here; `signed` knows what they are for). Shown by: `tests/lab.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -102,6 +102,17 @@ impl Zone {
     /// The RRset as the file has it, also glue and what is hidden below a cut or a DNAME.
     pub fn stored(&self, owner: &Name, rtype: RrType) -> Option<&RrSet> {
         self.nodes.get(owner)?.get(&rtype)
+    }
+
+    /// Does the name exist, be it as an empty non-terminal?
+    pub fn has(&self, name: &Name) -> bool {
+        self.nodes.contains_key(name)
+    }
+
+    /// The NSEC RRset of the name, or of the last one before it in canonical order (RFC 4034 §6.1).
+    pub fn nsec_at_or_before(&self, name: &Name) -> Option<&RrSet> {
+        let all = self.nodes.values().filter_map(|node| node.get(&RrType::NSEC));
+        all.filter(|nsec| nsec.owner <= *name).max_by(|a, b| a.owner.cmp(&b.owner))
     }
 
     /// The NS RRsets of the cuts to other zones.

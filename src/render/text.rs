@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::Report;
 use super::beside::{Beside, Change};
 use super::outline::{self, Line, Node, Tone};
@@ -98,10 +100,10 @@ pub fn render_changes(at: &str, changes: &[Change], colour: Colour) -> String {
     page.text
 }
 
-/// Writes nodes.
-struct Page {
-    colour: Colour,
-    text: String,
+/// Writes lines and nodes.
+pub(crate) struct Page {
+    pub(crate) colour: Colour,
+    pub(crate) text: String,
 }
 
 impl Page {
@@ -122,7 +124,7 @@ impl Page {
     }
 
     /// One line, folded at spaces; [`STUCK`] ones stay together.
-    fn folded(&mut self, first: &str, rest: &str, line: &Line) {
+    pub(crate) fn folded(&mut self, first: &str, rest: &str, line: &Line) {
         let indent: String = line.text.chars().take_while(|c| *c == ' ').collect();
         let (mut lead, mut row) = (first, indent);
         for word in line.text.split(' ').filter(|word| !word.is_empty()) {
@@ -156,7 +158,7 @@ impl Page {
     }
 }
 
-/// Every character of ours takes one column: names are ASCII.
+/// Columns; names may be in any script.
 fn width(text: &str) -> usize {
-    text.chars().count()
+    UnicodeWidthStr::width(text)
 }

@@ -165,19 +165,26 @@ impl Upstream {
                 mixed_case: request.config.resolver.case_randomisation && s.keeps_case(now),
             }
         });
+        let mut purpose = query.purpose;
         for _ in 0..MAX_ATTEMPTS {
-            match self.attempt(request, query, manner).await {
+            match self.attempt(request, query, purpose, manner).await {
                 Attempt::Done(received) => return Ok(received),
-                Attempt::Again(next) => manner = next,
+                Attempt::Again(next) => (manner, purpose) = (next, purpose.again()),
                 Attempt::Failed(error) => return Err(error),
             }
         }
         Err(AskError::Malformed)
     }
 
-    async fn attempt(&self, request: &Request, query: &Query<'_>, manner: Manner) -> Attempt {
+    async fn attempt(
+        &self,
+        request: &Request,
+        query: &Query<'_>,
+        purpose: Purpose,
+        manner: Manner,
+    ) -> Attempt {
         let sent_at = self.world.clock.now();
-        if let Err(limit) = request.budget.send(query.purpose, sent_at) {
+        if let Err(limit) = request.budget.send(purpose, sent_at) {
             return Attempt::Failed(AskError::Limit(limit));
         }
         let outgoing = self.build(request, query, manner);

@@ -6,6 +6,7 @@ signed when it is asked, RRset by RRset. RFC 1034 §4.3.2, 4034, 4035 §3.1, 459
 
 import base64
 import hashlib
+import ipaddress
 from dataclasses import dataclass, field, replace
 
 from algorithms import MAKERS
@@ -101,6 +102,8 @@ def rdata_wire(rtype, text):
     match rtype:
         case "A":
             return bytes(map(int, text.split(".")))
+        case "AAAA":
+            return ipaddress.IPv6Address(text).packed
         case "NS" | "CNAME" | "DNAME":
             return name_wire(text)
         case "MX":

@@ -229,7 +229,7 @@ impl<'a> Octets<'a> {
             }
             NXDOMAIN => {
                 let (name, soa) = self.denial()?;
-                (name, crate::cache::ALL_TYPES, Content::NxDomain(Some(soa)))
+                (name, crate::cache::rrsets::ALL_TYPES, Content::NxDomain(Some(soa)))
             }
             _ => return None,
         };

@@ -8,7 +8,7 @@ pub mod args;
 mod beside;
 mod progress;
 mod setup;
-mod show;
+pub(super) mod show;
 pub mod watch;
 
 use std::process::ExitCode;

@@ -38,7 +38,7 @@ pub fn beside(beside: &Beside, format: TraceFormat) -> String {
 }
 
 /// For people who look on, unless they do not want it (no-color.org) or their terminal cannot.
-pub fn colour() -> Colour {
+pub(in crate::cli) fn colour() -> Colour {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     if io::stdout().is_terminal() && !refused && !dumb { Colour::Ansi } else { Colour::Never }
