@@ -64,7 +64,7 @@ pub(crate) async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Re
     let question = Question::new(name.parse().unwrap(), rtype.parse().unwrap());
     let lab = lab::World::embedded().unwrap().with_rng(Rng::seeded(1));
     let mut config = Config::default();
-    config.dnssec.validation = false; // the embedded world is not signed
+    config.dnssec.anchors = lab.anchors();
     config.resolver.hints = lab.hints();
     edit(&mut config);
     let world = World { network: Arc::new(Far(lab)), clock: Clock::system(), rng: Rng::seeded(1) };
@@ -116,6 +116,8 @@ trees! {
     one_reply_many_hops "hop9.cookie.example"
     overlong "a-label-that-is-far-too-long-to-fit-in-front-of-the-others.long.dname.example"
     answered_here "localhost"
+    secure_then_not "half.signed.example"
+    cloaked "metrics.lint.example"
 }
 
 /// As if `example.org.` had a DS of an old key.
@@ -129,7 +131,6 @@ async fn bogus() {
         let (zone, text) = ANCHOR.split_once(" DS ").unwrap();
         let rdata = rdata_from_text(RrType::DS, text, &Name::root()).unwrap();
         config.dnssec.anchors = vec![AnchorRecord { zone: zone.parse().unwrap(), rtype: RrType::DS, rdata }];
-        config.dnssec.validation = true;
     })
     .await;
     assert_eq!(report.hops[2].security, cnamed::dnssec::Security::Insecure);
@@ -224,6 +225,7 @@ fn the_documentation_shows_what_is_drawn() {
         ("nothing_there", "dangling.alias.example"),
         ("bogus", "--config anchored.toml www.example.com"),
         ("slow", "www.slow.example"),
+        ("cloaked", "metrics.lint.example"),
         ("types", "--type A,AAAA,MX www.example.com"),
         ("glueless", "www.glueless.example"),
         ("odd_data", "both.broken.example"),

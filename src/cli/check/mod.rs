@@ -98,10 +98,7 @@ fn network(args: &CheckArgs, config: &mut Config) -> Result<Arc<dyn Network>, St
         return Ok(Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os())));
     }
     let lab = serve::lab_world(args.lab_zones.as_deref())?;
-    config.resolver.hints = lab.hints();
-    config.dnssec.anchors = lab.anchors();
-    // Without an anchor there is nothing to be proven, and nothing to be said about it.
-    config.dnssec.validation &= !config.dnssec.anchors.is_empty();
+    serve::enter_lab(config, &lab);
     Ok(lab)
 }
 
