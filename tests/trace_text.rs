@@ -23,7 +23,9 @@ use cnamed::resolver::Rcode;
 use cnamed::rrset::{Question, RrType};
 use cnamed::server::Service;
 use cnamed::wire::Name;
-use cnamed::world::{Accept, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
 use tokio::time::Instant;
 
 use crate::lab::documented_outcomes;
@@ -42,7 +44,7 @@ impl Network for Far {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         let last = match to.ip() {
             IpAddr::V4(v4) => v4.octets()[3],
             IpAddr::V6(v6) => v6.octets()[15],
@@ -50,7 +52,8 @@ impl Network for Far {
         let distance = Duration::from_millis(10 + u64::from(last) % 16);
         Box::pin(async move {
             tokio::time::sleep(distance).await;
-            self.0.exchange(to, transport, query, accept, until).await
+            let came = self.0.exchange(to, transport, query, accept, until).await?;
+            Ok(Arrival { rtt: came.rtt + distance, ..came })
         })
     }
 
@@ -117,6 +120,7 @@ trees! {
     overlong "a-label-that-is-far-too-long-to-fit-in-front-of-the-others.long.dname.example"
     answered_here "localhost"
     secure_then_not "half.signed.example"
+    secure "whole.signed.example"
     cloaked "metrics.lint.example"
 }
 
@@ -150,7 +154,7 @@ impl Network for Waning {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         let silent: [IpAddr; 2] = ["198.51.100.13".parse().unwrap(), "2001:db8:1::13".parse().unwrap()];
         if Instant::now() < self.1 || !silent.contains(&to.ip()) {
             return self.0.exchange(to, transport, query, accept, until);
@@ -382,7 +386,7 @@ async fn what_the_network_lacks_is_told_from_what_the_name_lacks() {
             _query: &'a [u8],
             _accept: &'a Accept<'a>,
             until: Instant,
-        ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+        ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
             Box::pin(async move {
                 if self.0 {
                     return Err(ExchangeError::Io(std::io::ErrorKind::NetworkUnreachable.into()));

@@ -7,6 +7,7 @@
 //! answer is not shown. Shown by: `tests/trace_text.rs`.
 
 pub mod beside;
+pub mod compact;
 pub mod dot;
 pub mod graph;
 pub mod html;

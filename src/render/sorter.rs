@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::{AliasSeen, Exchange, HopSeen, LookUp, Outcome, Step};
+use super::{AliasSeen, Exchange, HopSeen, LookUp, Outcome, Source, Step};
 use crate::cache::rrsets::STALE_TTL;
 use crate::rrset::{Question, RrType};
 use crate::security::Security;
@@ -218,8 +218,13 @@ impl Sorter {
         let scopes: Vec<u32> = self.hops.iter().map(|hop| hop.scope).collect();
         let mut hops: Vec<HopSeen> = Vec::new();
         for hop in std::mem::take(&mut self.hops) {
-            let Some(look_up) = self.assemble(hop.scope) else { continue };
+            let Some(mut look_up) = self.assemble(hop.scope) else { continue };
             let brought_by = self.brought_by(&look_up.question, &scopes);
+            // What came along and had to be proven first was found in the cache, too.
+            if brought_by.is_some() && matches!(look_up.source(), Source::Nowhere) {
+                let ttl = hop.ttl.map_or(0, |ttl| ttl.left);
+                look_up.steps.push(Step::CacheHit { ttl, stale: false });
+            }
             let told = look_up.server().map(|exchange| exchange.zone.clone());
             let brought = || brought_by.and_then(|from| hops.get(from - 1)).and_then(|hop| hop.zone.clone());
             let asked = || look_up.zone().cloned();
