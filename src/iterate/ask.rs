@@ -473,7 +473,11 @@ impl<'a> Asking<'a> {
             }
             Failure::NoServer { owner, rtype: question.rtype, zone: cut.zone.clone(), tally }
         };
-        request.trace.note(scope.id, || Event::Failed { failure: failure.clone() });
+        // When what everybody said was bogus, that is the failure, and it has been told.
+        if self.candidates.is_empty() || self.candidates.iter().any(|c| !request.avoids(&cut.zone, c.address))
+        {
+            request.trace.note(scope.id, || Event::Failed { failure: failure.clone() });
+        }
         Arc::new(failure)
     }
 }

@@ -102,13 +102,7 @@ fn network(args: &CheckArgs, config: &mut Config) -> Result<Arc<dyn Network>, St
         return Ok(Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os())));
     }
     let lab = serve::lab_world(args.lab_zones.as_deref())?;
-    let wanted = config.dnssec.validation;
     serve::enter_lab(config, &lab);
-    // Whoever names no anchors has those of its signed zones, since `insecure-hop` needs one.
-    if config.dnssec.anchors == Config::default().dnssec.anchors {
-        config.dnssec.anchors = lab.anchors();
-        config.dnssec.validation = wanted && !config.dnssec.anchors.is_empty();
-    }
     Ok(lab)
 }
 
