@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod docs;
 mod explain;
+mod flood;
 mod lab;
 mod layers;
 mod persist;

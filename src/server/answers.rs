@@ -33,7 +33,8 @@ pub struct Kept {
     pub ready: Ready,
     /// What it rests on.
     pub stamps: Box<[Stamp]>,
-    /// From then on the long way is to be gone once, so that what expires soon is fetched anew.
+    /// From then on the long way is to be gone once, so that what expires soon is fetched anew, and what
+    /// is used is known to be.
     pub refresh_at: u64,
 }
 

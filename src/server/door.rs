@@ -27,6 +27,11 @@ use crate::world::Transport;
 /// Of `cache.max-memory` what all workers' ready packets may take together.
 const PERCENT: u64 = 10;
 
+/// Nanoseconds after which a packet that is used goes the long way once, so that the per-hop cache
+/// notices that what it holds is asked for, and keeps it. It costs one long way in so many seconds per
+/// name, however popular.
+const TOUCH_EVERY: u64 = 8_000_000_000;
+
 /// A worker's way to the resolver that all share.
 pub struct Door {
     service: Arc<Service>,
@@ -117,12 +122,14 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// The moment from which one of the hops is to be fetched ahead of its time.
+/// The moment from which the long way is to be gone once: where one of the hops is to be fetched ahead of
+/// its time, or where the per-hop cache has heard nothing for long.
 fn refresh(service: &Service, config: &Config, answer: &Answer) -> u64 {
+    let touch = service.nanos(service.resolver.world().clock.now()).saturating_add(TOUCH_EVERY);
     if !config.cache.prefetch {
-        return u64::MAX;
+        return touch;
     }
     let hops = answer.hops.iter().flat_map(|alias| alias.sets());
     let all = hops.chain(&answer.terminal).chain(&answer.additional);
-    all.filter_map(refresh_at).min().map_or(u64::MAX, |at| service.nanos(at))
+    all.filter_map(refresh_at).min().map_or(touch, |at| service.nanos(at).min(touch))
 }

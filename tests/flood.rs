@@ -1,0 +1,126 @@
+//! A flood of names that are asked once does not push out what many ask for.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cnamed::config::Config;
+use cnamed::rrset::{Class, Question, Rdatas, RrType};
+use cnamed::server::door::Door;
+use cnamed::server::{LocalNames, Respond as _, Service};
+use cnamed::wire::reader::Section;
+use cnamed::wire::{Header, Message, MessageWriter};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
+use tokio::time::Instant;
+
+/// Names that many ask for, asked by Zipf's law with exponent 1.
+const POPULAR: usize = 10_000;
+/// Questions for those, and for names nobody asks for again, each second.
+const ASKED: usize = 4_000;
+const FLOOD: usize = 2_000;
+/// Before the flood begins and anything is counted.
+const WARM_UP: usize = 60;
+const SECONDS: usize = 60;
+
+/// Authoritative for everything; counts the questions for popular names.
+#[derive(Default)]
+struct Everything {
+    popular: AtomicUsize,
+}
+
+impl Network for Everything {
+    fn exchange<'a>(
+        &'a self,
+        _to: SocketAddr,
+        _transport: Transport,
+        query: &'a [u8],
+        accept: &'a Accept<'a>,
+        _until: Instant,
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        Box::pin(async move {
+            let message = Message::parse(query).expect("a query");
+            let question = message.question().expect("a question");
+            if question.name.as_wire()[1].eq_ignore_ascii_case(&b'p') {
+                self.popular.fetch_add(1, Ordering::Relaxed);
+            }
+            let mut writer = MessageWriter::new(message.header().id, Header::QR | Header::AA, 512);
+            writer.question(question).unwrap();
+            let address = Rdatas::new([&[192, 0, 2, 1][..]]);
+            writer.rrset(Section::Answer, &question.name, RrType::A, Class::IN, 3_600, &address).unwrap();
+            let octets = writer.finish();
+            accept(&octets);
+            Ok(Arrival { octets, rtt: Duration::from_millis(1) })
+        })
+    }
+
+    fn routes(&self) -> Routes {
+        Routes { v4: true, v6: false }
+    }
+}
+
+/// Asks as a client does, the fast way first.
+async fn ask(door: &Door, name: &str) {
+    let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711);
+    let mut writer = MessageWriter::new(1, Header::RD, 512);
+    writer.question(&Question::new(name.parse().unwrap(), RrType::A)).unwrap();
+    let request = writer.finish();
+    let mut out = Vec::new();
+    if !door.at_once(&request, client, Instant::now(), &mut out) {
+        out = door.respond(&request, client, Transport::Udp).await.unwrap();
+    }
+    assert_eq!(Message::parse(&out).unwrap().rcode(), 0, "{name}");
+}
+
+/// The share of questions for popular names that nobody had to be asked for.
+async fn hit_rate(flood: usize) -> f64 {
+    let mut config = Config::default();
+    config.resolver.root_priming = false;
+    config.resolver.qname_minimisation = false;
+    config.dnssec.validation = false;
+    config.cache.max_memory = 64 << 20; // room for the popular names, and for half of the flood
+    let network = Arc::new(Everything::default());
+    let world = World { network: network.clone(), clock: Clock::system(), rng: Rng::seeded(1) };
+    let service = Service::with_local_names(Arc::new(config), world, LocalNames::Resolved);
+    let door = Door::new(service, 1);
+    let rng = Rng::seeded(7);
+    let weights = (1..=POPULAR).scan(0.0, |sum, rank| {
+        *sum += 1.0 / rank as f64;
+        Some(*sum)
+    });
+    let weights: Vec<f64> = weights.collect();
+    let mut unique = 0;
+    let mut missed = 0;
+    for second in 0..WARM_UP + SECONDS {
+        if second == WARM_UP {
+            missed = network.popular.load(Ordering::Relaxed);
+        }
+        for i in 0..ASKED {
+            let at = rng.below(1 << 30) as f64 / f64::from(1 << 30) * weights[POPULAR - 1];
+            ask(&door, &format!("p{}.example.", weights.partition_point(|sum| *sum < at))).await;
+            if second >= WARM_UP && i * flood / ASKED != (i + 1) * flood / ASKED {
+                unique += 1;
+                ask(&door, &format!("once{unique}.example.")).await;
+            }
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let missed = network.popular.load(Ordering::Relaxed) - missed;
+    1.0 - missed as f64 / (ASKED * SECONDS) as f64
+}
+
+#[test]
+fn a_flood_of_names_asked_once_leaves_popular_names_in_the_cache() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let local = tokio::task::LocalSet::new();
+    let calm = local.block_on(&runtime, hit_rate(0));
+    let flooded = local.block_on(&runtime, hit_rate(FLOOD));
+    eprintln!("popular names found in the cache: {calm:.4} undisturbed, {flooded:.4} beside the flood");
+    assert!(calm > 0.9, "{calm}: the undisturbed cache is too small to show anything");
+    assert!(calm - flooded <= 0.008, "{calm} undisturbed, {flooded} beside the flood");
+}
