@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod config;
 mod docs;
+mod gate;
 mod lab;
 mod layers;
 mod persist;
