@@ -19,6 +19,7 @@ pub mod request;
 pub mod resolver;
 pub mod respond;
 pub mod rrset;
+pub mod scenario;
 pub mod security;
 pub mod server;
 pub mod trace;

@@ -146,7 +146,7 @@ impl Resolver {
     pub async fn answer(self: &Arc<Self>, request: &Arc<Request>, question: &Question) -> Answer {
         let now = self.world.clock.now();
         if let Some(failure) = self.failure(request, question, now)
-            && !self.has_stale(request, question, now)
+            && !self.is_lifted(&failure, request, question, now)
         {
             return Answer::failed(question, failure);
         }
@@ -167,12 +167,19 @@ impl Resolver {
         applies.then_some(failure)
     }
 
-    /// Is there something past its time, and nothing within it? An alias that lives does not lift the
-    /// failure of its chain (R23).
-    fn has_stale(&self, request: &Request, question: &Question, now: Instant) -> bool {
+    /// Can more be said than that the question failed? What is within its time stands though it could
+    /// not be refreshed; an alias that lives does not lift the failure of its chain (R23), nor the limit
+    /// that the chain ran into, which is told of its first name. What is past its time is better than
+    /// nothing.
+    fn is_lifted(&self, failure: &Failure, request: &Request, question: &Question, now: Instant) -> bool {
         let Question { name, rtype, .. } = question;
-        let live = self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Live, now);
-        live.is_none() && self.stale(request, question, now).is_some()
+        match self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Live, now) {
+            Some(hop) => {
+                let is_usable = !request.validate || is_settled(&hop);
+                is_usable && failure.is_about(name) && !failure.is_own_limit()
+            }
+            None => self.stale(request, question, now).is_some(),
+        }
     }
 
     /// What may be served although it is past its time: where proofs are wanted never what nobody has
@@ -406,7 +413,8 @@ impl Resolver {
                 }
                 break;
             }
-            let Some(target) = aliases.get(self.world.rng.below(aliases.len())) else { break };
+            let rng = self.world.rng.about(&aliases);
+            let Some(target) = aliases.get(rng.below(aliases.len())) else { break };
             // `.` in AliasMode: the service does not exist (RFC 9460 §2.5.1).
             if target.is_root() || seen.contains(target) || seen.len() == MAX_SVCB_ALIAS {
                 break;

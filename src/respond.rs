@@ -53,6 +53,10 @@ pub struct AskerEdns {
     pub cookie: Option<Vec<u8>>,
     /// What we offer: `edns-buffer-size`.
     pub our_size: u16,
+    /// It asks for the trace of its answer (`server::explain`).
+    pub wants_trace: bool,
+    /// One more option of the answer.
+    pub extra: Option<(u16, Vec<u8>)>,
 }
 
 /// Octets of an answer by UDP to who takes `theirs` (RFC 6891 §6.2.3), when we give at most `ours`.
@@ -108,7 +112,7 @@ pub fn bare(asker: &Asker, rcode: u16, question: Option<&Question>, edes: &[Ede]
 fn finish(mut writer: MessageWriter, asker: &Asker, extended: u8, edes: &[Ede]) -> Vec<u8> {
     const DO: u16 = 0x8000;
     if let Some(edns) = &asker.edns {
-        let mut options = cookie_option(edns);
+        let mut options = own_options(edns);
         let mut room = writer.room();
         for ede in edes {
             let code = ede.code.to_be_bytes();
@@ -127,8 +131,10 @@ fn finish(mut writer: MessageWriter, asker: &Asker, extended: u8, edes: &[Ede]) 
     writer.finish()
 }
 
-fn cookie_option(edns: &AskerEdns) -> Vec<(u16, Vec<u8>)> {
-    edns.cookie.iter().map(|cookie| (OPTION_COOKIE, cookie.clone())).collect()
+/// What goes along in any case, explanations only as far as there is room.
+fn own_options(edns: &AskerEdns) -> Vec<(u16, Vec<u8>)> {
+    let cookie = edns.cookie.iter().map(|cookie| (OPTION_COOKIE, cookie.clone()));
+    cookie.chain(edns.extra.clone()).collect()
 }
 
 /// A message being written, and when the TTL of each of its records has run down.
@@ -147,7 +153,7 @@ impl Sheet {
         let flags = Header::QR | Header::RA | repeated | aa | (rcode & 0xf);
         let mut writer = MessageWriter::new(asker.id, flags, asker.limit);
         if let Some(edns) = &asker.edns {
-            writer.reserve(opt_octets(&cookie_option(edns)));
+            writer.reserve(opt_octets(&own_options(edns)));
         }
         if let Some(question) = question {
             // A question is at most 259 octets and every limit is at least 512.

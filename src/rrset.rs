@@ -155,14 +155,15 @@ impl fmt::Display for Question {
     }
 }
 
-/// The RDATA of an RRset: uncompressed wire form, each behind its length, in one shared block.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Rdatas(Arc<[u8]>);
+/// The RDATA of an RRset: uncompressed wire form, each behind its length, in one shared block. None
+/// at all takes no block: most cached RRsets have no signatures.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Rdatas(Option<Arc<[u8]>>);
 
 impl Rdatas {
     /// No RDATA at all.
     pub fn empty() -> Rdatas {
-        Rdatas(Arc::from(&[][..]))
+        Rdatas(None)
     }
 
     /// A block from each RDATA in order; one of more than 65,535 octets cannot be and is left out.
@@ -174,12 +175,12 @@ impl Rdatas {
                 block.extend_from_slice(item);
             }
         }
-        Rdatas(Arc::from(block))
+        Rdatas((!block.is_empty()).then(|| Arc::from(block)))
     }
 
     /// Each RDATA, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        let mut rest: &[u8] = &self.0;
+        let mut rest = self.block();
         std::iter::from_fn(move || {
             let (head, tail) = rest.split_first_chunk::<2>()?;
             let n = u16::from_be_bytes(*head) as usize;
@@ -189,6 +190,10 @@ impl Rdatas {
         })
     }
 
+    fn block(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.iter().count()
@@ -196,12 +201,12 @@ impl Rdatas {
 
     /// None at all?
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.block().is_empty()
     }
 
     /// Octets that the block takes.
     pub fn octets(&self) -> usize {
-        self.0.len()
+        self.block().len()
     }
 }
 

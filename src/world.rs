@@ -1,11 +1,12 @@
 //! The seam: network, clock and randomness come in here and nowhere else.
 //!
 //! Knows: how to ask for one exchange, for the time and for a random number. Does not know: what a
-//! message means. Three networks exist: real sockets (`upstream::udp`, `upstream::tcp`), the
-//! embedded world (`lab`) and the scenario runner's script (`tests/`).
+//! message means. Three networks exist: real sockets (`upstream::sockets`), the embedded world (`lab`) and the
+//! servers of a scenario (`scenario::network`).
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{Hash, Hasher as _};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use siphasher::sip::SipHasher13;
 use tokio::time::Instant;
 
 /// How a message travels.
@@ -83,6 +85,16 @@ impl Routes {
     }
 }
 
+/// A reply that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The message, without a length prefix.
+    pub octets: Vec<u8>,
+    /// From sending to receiving, as the network saw it: what waits for a socket or for its turn on
+    /// the processor says nothing about the server, and a recording can repeat this to the microsecond.
+    pub rtt: Duration,
+}
+
 /// Carries one query to one address and brings back what `accept` takes.
 pub trait Network: Send + Sync {
     /// Sends `query` (without a length prefix) and waits until `until`. Each message that comes
@@ -94,7 +106,7 @@ pub trait Network: Send + Sync {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>>;
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>>;
 
     /// Which families have a route at present; cheap, asked once per question.
     fn routes(&self) -> Routes;
@@ -135,7 +147,13 @@ impl Clock {
 /// Randomness that an attacker must not guess: a CSPRNG seeded by the operating system, or a seed
 /// in tests.
 #[derive(Clone)]
-pub struct Rng(Option<Arc<Mutex<rand::rngs::StdRng>>>);
+pub struct Rng(Option<Seeded>);
+
+#[derive(Clone)]
+struct Seeded {
+    seed: u64,
+    numbers: Arc<Mutex<rand::rngs::StdRng>>,
+}
 
 impl Rng {
     /// The operating system's entropy.
@@ -143,16 +161,27 @@ impl Rng {
         Rng(None)
     }
 
-    /// The same numbers every time, for tests.
+    /// The same numbers every time: tests and recordings.
     pub fn seeded(seed: u64) -> Rng {
-        Rng(Some(Arc::new(Mutex::new(rand::rngs::StdRng::seed_from_u64(seed)))))
+        let numbers = Arc::new(Mutex::new(rand::rngs::StdRng::seed_from_u64(seed)));
+        Rng(Some(Seeded { seed, numbers }))
+    }
+
+    /// Randomness for one matter, as random as this one; with a seed, the same each time for the same
+    /// `matter`, whatever else was drawn meanwhile. So what happens at the same time can be replayed.
+    pub fn about(&self, matter: impl Hash) -> Rng {
+        let Some(Seeded { seed, .. }) = &self.0 else { return Rng(None) };
+        // With fixed keys: the same in each process.
+        let mut hasher = SipHasher13::new();
+        (seed, matter).hash(&mut hasher);
+        Rng::seeded(hasher.finish())
     }
 
     /// 64 random bits.
     pub fn u64(&self) -> u64 {
         match &self.0 {
             None => rand::rng().next_u64(),
-            Some(seeded) => lock(seeded).next_u64(),
+            Some(seeded) => lock(&seeded.numbers).next_u64(),
         }
     }
 
@@ -166,7 +195,7 @@ impl Rng {
         match (&self.0, n) {
             (_, 0) => 0,
             (None, n) => rand::rng().random_range(0..n),
-            (Some(seeded), n) => lock(seeded).random_range(0..n),
+            (Some(seeded), n) => lock(&seeded.numbers).random_range(0..n),
         }
     }
 }

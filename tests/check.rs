@@ -38,7 +38,7 @@ fn inspector(seed: u64) -> Inspector {
     config.dnssec.anchors = lab.anchors();
     assert!(config.dnssec.validation && !config.dnssec.anchors.is_empty());
     let world = World { network: lab, clock: Clock::system(), rng: Rng::seeded(seed) };
-    Inspector::new(Arc::new(config), world)
+    Inspector::new(Arc::new(config), world, Vec::new())
 }
 
 async fn inspect(name: &str) -> Case {

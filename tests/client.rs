@@ -11,7 +11,7 @@ use cnamed::rrset::{Question, RrType};
 use cnamed::server::Service;
 use cnamed::wire::reader::Section;
 use cnamed::wire::{Header, Message, MessageWriter, Name};
-use cnamed::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport};
+use cnamed::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport};
 use tokio::time::Instant;
 
 /// One record of an answer.
@@ -97,7 +97,7 @@ impl Network for Counted {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         self.exchanges.fetch_add(1, Ordering::Relaxed);
         self.network.exchange(to, transport, query, accept, until)
     }

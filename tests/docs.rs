@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every RFC whose rules for a resolver are followed.
-const IN_SCOPE: [u32; 41] = [
+const IN_SCOPE: [u32; 45] = [
     1034, 1035, 2181, 2308, 3597, 4343, 4592, 4892, 5452, 6303, 6604, 6672, 6761, 6891, 7686, 7766, 7793,
     7873, 8020, 8375, 8482, 8767, 8914, 9018, 9156, 9460, 9462, 9476, 9520, 9609, 9665, 4033, 4034, 4035,
-    5155, 6605, 6840, 7646, 8080, 8198, 9276,
+    5011, 5155, 6605, 6840, 7646, 8080, 8145, 8198, 8509, 9077, 9276,
 ];
 
 /// The rules for aliases, but for DNS64 and local policy.

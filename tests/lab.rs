@@ -90,7 +90,7 @@ async fn send(world: &World, to: IpAddr, transport: Transport, query: &[u8]) -> 
     let take = |_: &[u8]| Verdict::Take;
     let until = Instant::now() + Duration::from_secs(2);
     let reply = world.exchange(SocketAddr::new(to, 53), transport, query, &take, until).await?;
-    Ok(Seen::read(&reply))
+    Ok(Seen::read(&reply.octets))
 }
 
 fn address(text: &str) -> IpAddr {

@@ -16,7 +16,9 @@ use cnamed::server::{LocalNames, Respond as _, Service};
 use cnamed::trust::Rank;
 use cnamed::trust::scrub::{Proof, Reply};
 use cnamed::wire::{MessageWriter, Name};
-use cnamed::world::{Accept, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
 use tokio::time::Instant;
 
 /// Refuses everything at once: what is not in the cache fails.
@@ -30,7 +32,7 @@ impl Network for Nobody {
         _query: &'a [u8],
         _accept: &'a Accept<'a>,
         _until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         Box::pin(async { Err(ExchangeError::Io(std::io::ErrorKind::ConnectionRefused.into())) })
     }
 

@@ -10,13 +10,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cnamed::cli::trace::resolve;
-use cnamed::config::Config;
+use cnamed::config::{AnchorRecord, Config};
 use cnamed::lab;
-use cnamed::render::text::{Colour, WIDTH, render};
+use cnamed::master::rdata_from_text;
+use cnamed::render::beside::{Beside, Column, Kind};
+use cnamed::render::graph::Graph;
+use cnamed::render::svg;
+use cnamed::render::text::{Colour, WIDTH, render, render_beside};
 use cnamed::render::{AliasSeen, LookUp, Outcome, Report, Step};
+use cnamed::request::Request;
 use cnamed::resolver::Rcode;
-use cnamed::rrset::Question;
-use cnamed::world::{Accept, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World};
+use cnamed::rrset::{Question, RrType};
+use cnamed::server::Service;
+use cnamed::wire::Name;
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
 use tokio::time::Instant;
 
 use crate::lab::documented_outcomes;
@@ -35,7 +44,7 @@ impl Network for Far {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         let last = match to.ip() {
             IpAddr::V4(v4) => v4.octets()[3],
             IpAddr::V6(v6) => v6.octets()[15],
@@ -43,7 +52,8 @@ impl Network for Far {
         let distance = Duration::from_millis(10 + u64::from(last) % 16);
         Box::pin(async move {
             tokio::time::sleep(distance).await;
-            self.0.exchange(to, transport, query, accept, until).await
+            let came = self.0.exchange(to, transport, query, accept, until).await?;
+            Ok(Arrival { rtt: came.rtt + distance, ..came })
         })
     }
 
@@ -57,7 +67,7 @@ pub(crate) async fn trace_with(text: &str, edit: impl FnOnce(&mut Config)) -> Re
     let question = Question::new(name.parse().unwrap(), rtype.parse().unwrap());
     let lab = lab::World::embedded().unwrap().with_rng(Rng::seeded(1));
     let mut config = Config::default();
-    config.dnssec.validation = false; // the embedded world is not signed
+    config.dnssec.anchors = lab.anchors();
     config.resolver.hints = lab.hints();
     edit(&mut config);
     let world = World { network: Arc::new(Far(lab)), clock: Clock::system(), rng: Rng::seeded(1) };
@@ -70,10 +80,14 @@ pub(crate) async fn trace(text: &str) -> Report {
 }
 
 async fn looks_as_expected(file: &str, text: &str) {
-    let drawn = render(&trace(text).await, Colour::Never);
+    is_blessed(file, &render(&trace(text).await, Colour::Never));
+}
+
+/// Compares with the file of that name, or writes it.
+pub(crate) fn is_blessed(file: &str, drawn: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace_text").join(file);
     if std::env::var_os(BLESS).is_some() {
-        std::fs::write(&path, &drawn).unwrap();
+        std::fs::write(&path, drawn).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap();
     assert!(drawn == expected, "{file}: expected\n{expected}\ndrawn\n{drawn}");
@@ -105,6 +119,100 @@ trees! {
     one_reply_many_hops "hop9.cookie.example"
     overlong "a-label-that-is-far-too-long-to-fit-in-front-of-the-others.long.dname.example"
     answered_here "localhost"
+    secure_then_not "half.signed.example"
+    secure "whole.signed.example"
+    cloaked "metrics.lint.example"
+}
+
+/// As if `example.org.` had a DS of an old key.
+const ANCHOR: &str =
+    "example.org. DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000";
+
+#[tokio::test(start_paused = true)]
+async fn bogus() {
+    let report = trace_with("www.example.com", |config| {
+        config.resolver.ipv6 = false;
+        let (zone, text) = ANCHOR.split_once(" DS ").unwrap();
+        let rdata = rdata_from_text(RrType::DS, text, &Name::root()).unwrap();
+        config.dnssec.anchors = vec![AnchorRecord { zone: zone.parse().unwrap(), rtype: RrType::DS, rdata }];
+    })
+    .await;
+    assert_eq!(report.hops[2].security, cnamed::dnssec::Security::Insecure);
+    assert!(matches!(report.hops[3].security, cnamed::dnssec::Security::Bogus(_)));
+    assert_eq!(report.failed.as_ref().map(|at| (at.hop, at.path.len())), Some((4, 2)));
+    is_blessed("bogus.txt", &render(&report, Colour::Never));
+}
+
+/// The servers of `example.net.` go silent after a while.
+struct Waning(Far, Instant);
+
+impl Network for Waning {
+    fn exchange<'a>(
+        &'a self,
+        to: SocketAddr,
+        transport: Transport,
+        query: &'a [u8],
+        accept: &'a Accept<'a>,
+        until: Instant,
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        let silent: [IpAddr; 2] = ["198.51.100.13".parse().unwrap(), "2001:db8:1::13".parse().unwrap()];
+        if Instant::now() < self.1 || !silent.contains(&to.ip()) {
+            return self.0.exchange(to, transport, query, accept, until);
+        }
+        Box::pin(async move {
+            tokio::time::sleep_until(until).await;
+            Err(ExchangeError::TimedOut)
+        })
+    }
+
+    fn routes(&self) -> Routes {
+        self.0.routes()
+    }
+}
+
+/// A resolver that has been running is asked again when a hop cannot be refreshed.
+#[tokio::test(start_paused = true)]
+async fn stale() {
+    let lab = lab::World::embedded().unwrap().with_rng(Rng::seeded(1));
+    let mut config = Config::default();
+    config.dnssec.validation = false;
+    config.resolver.ipv6 = false;
+    config.resolver.hints = lab.hints();
+    let config = Arc::new(config);
+    let network = Arc::new(Waning(Far(lab), Instant::now() + Duration::from_secs(60)));
+    let world = World { network, clock: Clock::system(), rng: Rng::seeded(1) };
+    let service = Service::new(Arc::clone(&config), world.clone());
+    let question = Question::new("www.example.com".parse().unwrap(), RrType::A);
+    let ask = async || {
+        let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
+        let answer = service.answer(&request, question.clone()).await;
+        Report::new(answer, &request, Instant::now().duration_since(request.arrived))
+    };
+    ask().await;
+    tokio::time::sleep(Duration::from_secs(700)).await;
+    let report = ask().await;
+    let stale: Vec<bool> = report.hops.iter().map(|hop| hop.stale).collect();
+    assert_eq!(stale, [false, false, true, false]);
+    is_blessed("stale.txt", &render(&report, Colour::Never));
+}
+
+#[tokio::test(start_paused = true)]
+async fn types() {
+    let mut columns = Vec::new();
+    for label in ["A", "AAAA", "MX"] {
+        let report = trace(&format!("www.example.com {label}")).await;
+        columns.push(Column { label: label.to_owned(), report });
+    }
+    is_blessed("types.txt", &render_beside(&Beside::new(Kind::Types, columns), Colour::Never));
+}
+
+/// The pictures of `docs/trace.md`.
+#[tokio::test(start_paused = true)]
+async fn pictures() {
+    for (file, text) in [("chain", "www.example.com"), ("loop", "x2.loop.example")] {
+        let drawn = svg::render(&[(None, Graph::of(&trace(text).await))]);
+        is_blessed(&format!("../../docs/trace-{file}.svg"), &drawn);
+    }
 }
 
 /// `docs/trace.md` shows trees as they are drawn today.
@@ -112,9 +220,17 @@ trees! {
 fn the_documentation_shows_what_is_drawn() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(folder.join("docs/trace.md")).unwrap();
+    let stale = std::fs::read_to_string(folder.join("tests/trace_text/stale.txt")).unwrap();
+    assert!(page.contains(&format!("```text\n{stale}```\n")), "stale.txt");
+    assert!(page.contains(ANCHOR), "the anchor of bogus.txt");
     for (file, text) in [
         ("chain_of_three", "www.example.com"),
         ("loop_of_two_zones", "x2.loop.example"),
+        ("nothing_there", "dangling.alias.example"),
+        ("bogus", "--config anchored.toml www.example.com"),
+        ("slow", "www.slow.example"),
+        ("cloaked", "metrics.lint.example"),
+        ("types", "--type A,AAAA,MX www.example.com"),
         ("glueless", "www.glueless.example"),
         ("odd_data", "both.broken.example"),
         ("lame", "www.halflame.example"),
@@ -270,7 +386,7 @@ async fn what_the_network_lacks_is_told_from_what_the_name_lacks() {
             _query: &'a [u8],
             _accept: &'a Accept<'a>,
             until: Instant,
-        ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+        ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
             Box::pin(async move {
                 if self.0 {
                     return Err(ExchangeError::Io(std::io::ErrorKind::NetworkUnreachable.into()));
@@ -286,7 +402,7 @@ async fn what_the_network_lacks_is_told_from_what_the_name_lacks() {
     for unreachable in [true, false] {
         let world =
             World { network: Arc::new(Down(unreachable)), clock: Clock::system(), rng: Rng::seeded(1) };
-        let question = Question::new("www.example.com.".parse().unwrap(), cnamed::rrset::RrType::A);
+        let question = Question::new("www.example.com.".parse().unwrap(), RrType::A);
         let report = resolve(Arc::new(Config::default()), world, question, Vec::new()).await;
         assert_eq!(report.answer.rcode, Rcode::ServFail);
         assert!(report.has_no_network(), "{}", render(&report, Colour::Never));

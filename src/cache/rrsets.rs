@@ -91,22 +91,41 @@ impl Entry {
         self.stored + Duration::from_secs(u64::from(self.life))
     }
 
+    fn is_bogus(&self) -> bool {
+        matches!(self.security, Security::Bogus(_))
+    }
+
+    /// Does this, which lives and is settled, stay when something bogus comes instead?
+    fn outweighs(&self, newcomer: &Entry, now: Instant) -> bool {
+        let is_settled = matches!(self.security, Security::Secure | Security::Insecure);
+        newcomer.is_bogus() && is_settled && self.left(now) > 0
+    }
+
     fn expired_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.expires())
     }
 
     fn octets(&self) -> u32 {
-        let set = |s: &RrSet| s.owner.len() + 32 + s.rdata.octets() + s.sigs.octets() + 32;
+        // The owner's octets are the key's.
+        let set = |s: &RrSet| allocated(s.rdata.octets()) + allocated(s.sigs.octets());
         let inner = match &self.content {
             Content::Set(s) => set(s),
             Content::Rewritten { name, dname_owner, result } => {
                 name.len() + dname_owner.len() + result.as_ref().map_or(0, Name::len) + 48
             }
-            Content::NoData(soa) | Content::NxDomain(soa) => soa.as_ref().map_or(0, set),
+            Content::NoData(soa) | Content::NxDomain(soa) => {
+                soa.as_ref().map_or(0, |s| allocated(s.owner.len()) + set(s))
+            }
         };
-        let proof: usize = self.proof.iter().map(set).sum();
-        (size_of::<Entry>() + inner + proof + 16) as u32
+        let proof: usize =
+            self.proof.iter().map(|s| size_of::<RrSet>() + allocated(s.owner.len()) + set(s)).sum();
+        (allocated(size_of::<Entry>()) + inner + proof) as u32
     }
+}
+
+/// What so many octets take behind a reference count, as common allocators hand them out.
+fn allocated(octets: usize) -> usize {
+    if octets == 0 { 0 } else { (octets + 24).next_multiple_of(16) }
 }
 
 /// An RRset as it stands at one moment.
@@ -171,32 +190,31 @@ pub struct Judged {
     pub security: Security,
     /// Seconds; for what is secure, what its signatures allow (RFC 4035 §5.3.3).
     pub life: u32,
-    /// Proven without help of the NSEC and NSEC3 sets that came along: they can go.
-    pub without_proof: bool,
+    /// Of the NSEC and NSEC3 sets that came along those to keep; `None`: all of them. Of what is secure
+    /// only those that are so themselves: the others may say anything (RFC 4035 §3.2.3).
+    pub proof: Option<Proof>,
 }
 
 impl Judged {
     /// Nobody has looked.
-    pub const UNCHECKED: Judged =
-        Judged { security: Security::Unchecked, life: u32::MAX, without_proof: false };
+    pub const UNCHECKED: Judged = Judged { security: Security::Unchecked, life: u32::MAX, proof: None };
 
     /// Bogus: remembered only briefly (RFC 4035 §4.7).
     pub fn bogus(reason: Reason) -> Judged {
-        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, without_proof: false }
+        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, proof: None }
     }
 
     /// Insecure, for as long as the data lives.
-    pub const INSECURE: Judged =
-        Judged { security: Security::Insecure, life: u32::MAX, without_proof: false };
+    pub const INSECURE: Judged = Judged { security: Security::Insecure, life: u32::MAX, proof: None };
 
     /// Secure for so many seconds by its own signature.
     pub fn secure(life: u32) -> Judged {
-        Judged { security: Security::Secure, life, without_proof: true }
+        Judged::secure_by_proof(life, Proof::default())
     }
 
-    /// Secure for so many seconds by what came along.
-    pub fn secure_by_proof(life: u32) -> Judged {
-        Judged { without_proof: false, ..Judged::secure(life) }
+    /// Secure for so many seconds by these sets that came along, each of them proven.
+    pub fn secure_by_proof(life: u32, proof: Proof) -> Judged {
+        Judged { security: Security::Secure, life, proof: Some(proof) }
     }
 }
 
@@ -356,7 +374,8 @@ impl RrSets {
         let cache = moka::sync::Cache::builder()
             .max_capacity(octets)
             .weigher(|key: &Key, entry: &Arc<Entry>| {
-                super::ENTRY_OVERHEAD.saturating_add(entry.octets()).saturating_add(key.name.len() as u32)
+                let key = allocated(size_of::<Key>()) + allocated(key.name.len());
+                super::ENTRY_OVERHEAD.saturating_add(entry.octets()).saturating_add(key as u32)
             })
             .build();
         RrSets {
@@ -388,7 +407,7 @@ impl RrSets {
         let cname = if rtype == RrType::CNAME { None } else { view.entry(name, RrType::CNAME) };
         // A CNAME that came later than other data at its owner has replaced it (R35).
         let occluded = !rtype.may_sit_beside_cname()
-            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.stored > e.0.stored);
+            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.stored > e.0.stored && !c.0.is_bogus());
         let exact = exact.filter(|_| !occluded);
         if let Some((entry, left)) = &exact
             && let Content::Set(set) = &entry.content
@@ -431,7 +450,7 @@ impl RrSets {
         };
         Some(match reply {
             Reply::Data { sets, rank, proof } => {
-                (Hop::Data(sets.into_iter().map(|set| held(set, Arc::clone(&proof))).collect()), rank)
+                (Hop::Data(sets.into_iter().map(|set| held(set, proof.clone())).collect()), rank)
             }
             Reply::Alias { redirection, rank, proof, .. } => {
                 let alias = match redirection {
@@ -476,14 +495,16 @@ impl RrSets {
         let entry = |content: Content, life: u32, proof: &Proof| Entry {
             content,
             security: judged.security.clone(),
-            proof: Arc::clone(proof),
+            proof: proof.clone(),
             rank,
             stored: now,
             life,
         };
         let settled = |held: Held| {
             let left = held.left.min(judged.life);
-            let proof = if judged.without_proof { Proof::default() } else { held.proof };
+            // Nothing is given to what came without.
+            let kept = judged.proof.clone().filter(|_| !held.proof.is_empty());
+            let proof = kept.unwrap_or(held.proof);
             Held { proof, left, life: left, security: judged.security.clone(), ..held }
         };
         let put_set = |held: &Held| {
@@ -498,7 +519,7 @@ impl RrSets {
         let settle_denial = |denial: Denial| Denial {
             soa: denial.soa.map(settled),
             security: judged.security.clone(),
-            proof: denial.proof,
+            proof: judged.proof.clone().unwrap_or(denial.proof),
         };
         let soa_of = |denial: &Denial| {
             let soa = denial.soa.as_ref();
@@ -571,12 +592,13 @@ impl RrSets {
         let blank = self.stamps.of(&key.name, false).is_blank();
         if !blank
             && let Some(old) = self.cache.get(&key)
-            && !replaces(entry.rank, old.rank, old.left(now) > 0)
+            && (!replaces(entry.rank, old.rank, old.left(now) > 0) || old.outweighs(&entry, now))
         {
             return;
         }
         match key.rtype {
-            _ if blank => {}
+            // What is bogus takes nothing else away.
+            _ if blank || entry.is_bogus() => {}
             RrType::CNAME => {
                 for rtype in COMMON_TYPES {
                     self.cache.invalidate(&Key::new(&key.name, rtype));
@@ -687,7 +709,7 @@ impl View<'_> {
     }
 
     fn held_with(&self, set: &RrSet, entry: &Entry, left: u32, stale: bool) -> Held {
-        let (security, proof) = (entry.security.clone(), Arc::clone(&entry.proof));
+        let (security, proof) = (entry.security.clone(), entry.proof.clone());
         let expires = (!stale).then(|| entry.expires());
         Held { set: set.clone(), left, life: entry.life, stale, expires, security, proof }
     }
@@ -695,7 +717,7 @@ impl View<'_> {
     fn denial(&self, soa: Option<&RrSet>, entry: &Entry, left: Left) -> Denial {
         Denial {
             soa: soa.map(|soa| Held { proof: Proof::default(), ..self.held(soa, entry, left) }),
-            proof: Arc::clone(&entry.proof),
+            proof: entry.proof.clone(),
             security: entry.security.clone(),
         }
     }

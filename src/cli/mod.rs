@@ -218,7 +218,7 @@ mod tests {
         let Ok(Command::Trace(args)) = parse("cnamed trace a.example MX --format text") else {
             panic!("not trace")
         };
-        assert_eq!((args.name.as_str(), args.rtype.as_deref()), ("a.example", Some("MX")));
+        assert_eq!((args.name.as_deref(), args.rtype.as_deref()), (Some("a.example"), Some("MX")));
         assert!(
             matches!(parse("cnamed check a b --format json"), Ok(Command::Check(args)) if args.names.len() == 2)
         );

@@ -151,11 +151,15 @@ fn with_arguments(mut config: Config, args: &ServeArgs, lab: Option<&lab::World>
     config
 }
 
-/// The settings of a resolver inside the embedded world. That is not signed: proofs are only asked for
-/// where the configuration names anchors of its own.
+/// The settings of a resolver inside the embedded world: its root, and its trust anchors where the
+/// configuration names none of its own.
 pub(super) fn enter_lab(config: &mut Config, lab: &lab::World) {
     config.resolver.hints = lab.hints();
-    config.dnssec.validation &= config.dnssec.anchors != Config::default().dnssec.anchors;
+    if config.dnssec.anchors == Config::default().dnssec.anchors {
+        config.dnssec.anchors = lab.anchors();
+    }
+    // Without an anchor there is nothing to be proven, and nothing to be said about it.
+    config.dnssec.validation &= !config.dnssec.anchors.is_empty();
 }
 
 /// The embedded world, or that of a folder.

@@ -10,11 +10,10 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::settings::{Kind, LOOPBACK_NETWORKS, SETTINGS, Setting, TABLES, Table};
+use super::settings::{Kind, SETTINGS, Setting, TABLES, Table};
 use super::{AnchorRecord, Config, Route, RouteKind, anchors, hints};
 use values::Wrong;
 pub(super) use values::{PERIODS, SIZES};
@@ -325,11 +324,6 @@ impl Reader<'_> {
         if !resolver.ipv4 && !resolver.ipv6 {
             let what = "expected ipv4 or ipv6 to be true: else no server is reached";
             faults.push(("resolver", "ipv6", self.place("resolver", "ipv6"), what));
-        }
-        let local = |net: &IpNet| LOOPBACK_NETWORKS.iter().any(|own| own.contains(net));
-        if !self.config.access.trace.iter().all(local) {
-            let what = "traces cannot be asked for over the network yet: remove the key";
-            faults.push(("access", "trace", self.place("access", "trace"), what));
         }
         if self.config.cache.min_ttl > self.config.cache.max_ttl {
             let what = "expected at most cache.max-ttl";

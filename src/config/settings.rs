@@ -111,7 +111,7 @@ const LOOPBACK_SOCKETS: &[SocketAddr] = &[
     SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, DNS_PORT, 0, 0)),
 ];
 
-pub(super) const LOOPBACK_NETWORKS: &[IpNet] = &[
+const LOOPBACK_NETWORKS: &[IpNet] = &[
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
 ];
@@ -185,8 +185,9 @@ pub const SETTINGS: &[Setting] = &[
         table: "access",
         key: "trace",
         kind: Kind::Networks { default: LOOPBACK_NETWORKS, field: |c| &mut c.access.trace },
-        help: "Clients that may ask for traces, which show what others looked up. Over the network that is not \
-               implemented yet: other networks than loopback are refused.",
+        help: "Clients that may ask for traces, which show what others looked up: names of class CH below \
+               `trace.cnamed.`, and EDNS option 65001 (docs/trace.md). Others get REFUSED, and no option. They \
+               must be allowed to ask as well.",
     },
     Setting {
         table: "resolver",

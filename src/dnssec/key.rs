@@ -8,6 +8,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::crypto::{Algorithm, Policy, PublicKey};
+use crate::rrset::Rdatas;
 use crate::wire::Name;
 
 /// Zone Key (RFC 4034 §2.1.1).
@@ -106,4 +107,6 @@ pub fn key_tag(rdata: &[u8]) -> u16 {
 pub struct ZoneKeys {
     pub zone: Name,
     pub keys: Vec<Key>,
+    /// All records of the set that was proven, as received; empty where none was.
+    pub set: Rdatas,
 }

@@ -11,7 +11,7 @@ use super::crypto::Policy;
 pub use super::key::{Key, REVOKED, SEP, ZONE_KEY, ZoneKeys, key_tag};
 use super::verify::{Verified, verify};
 use crate::budget::Checks;
-use crate::rrset::RrSet;
+use crate::rrset::{Rdatas, RrSet};
 use crate::wire::Name;
 
 /// DNSKEY records of one zone that are looked at, in the order received. The root has three or four,
@@ -143,10 +143,10 @@ impl Anchor {
 }
 
 impl ZoneKeys {
-    /// Are these the keys that follow from this DNSKEY set?
-    pub fn are_of(&self, set: &RrSet, policy: &Policy) -> bool {
-        let mut keys = keys_of(set).into_iter().filter(|key| key.verifies(policy));
-        self.keys.iter().all(|own| keys.next().as_ref() == Some(own)) && keys.next().is_none()
+    /// Is this the very set from which they were proven? Of another one that only begins like it, or
+    /// has other records that are no use as keys, nobody knows who made it.
+    pub fn are_of(&self, set: &RrSet) -> bool {
+        !self.set.is_empty() && self.set == set.rdata
     }
 }
 
@@ -178,10 +178,10 @@ pub fn establish(
         let is_no_zone_key = matching.iter().any(|key| !key.is_zone_key());
         return Err(if is_no_zone_key { Reason::NoZoneKeyBit } else { Reason::DnskeyMissing });
     }
-    let entry = ZoneKeys { zone: zone.clone(), keys: entry };
+    let entry = ZoneKeys { zone: zone.clone(), keys: entry, set: Rdatas::empty() };
     let verified = verify(dnskey, &entry, now, policy, checks)?;
     let keys = keys.into_iter().filter(|key| key.verifies(policy)).collect();
-    Ok((ZoneKeys { zone: entry.zone, keys }, verified))
+    Ok((ZoneKeys { zone: entry.zone, keys, set: dnskey.rdata.clone() }, verified))
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Trust {
             Trust::Secure(keys) => {
                 // The library's form of a key takes about as much again, and its own frame.
                 let each = |key: &keys::Key| 3 * key.rdata.len() + 400;
-                64 + keys.keys.iter().map(each).sum::<usize>() as u32
+                (64 + keys.set.octets() + keys.keys.iter().map(each).sum::<usize>()) as u32
             }
             _ => 64,
         }

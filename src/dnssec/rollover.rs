@@ -15,7 +15,7 @@ use super::key::{Key, SEP};
 use super::keys::{Anchor, ZoneKeys, establish, keys_of};
 use super::verify::{Verified, verify};
 use crate::budget::Checks;
-use crate::rrset::RrSet;
+use crate::rrset::{Rdatas, RrSet};
 use crate::wire::Name;
 pub use text::{read, write};
 
@@ -156,7 +156,7 @@ impl TrustPoint {
                 Some(own) => own.state != State::AddPend,
                 None => configured.iter().any(|anchor| anchor.matches(&self.zone, &before)),
             };
-            let alone = ZoneKeys { zone: self.zone.clone(), keys: vec![key.clone()] };
+            let alone = ZoneKeys { zone: self.zone.clone(), keys: vec![key.clone()], set: Rdatas::empty() };
             if !is_trusted || verify(set, &alone, sight.now, sight.policy, sight.checks).is_err() {
                 continue;
             }
@@ -212,7 +212,7 @@ impl TrustPoint {
     fn vouchers(&self, set: &RrSet, trusted: &[Anchor], sight: Sight<'_>) -> Vec<u16> {
         let is_trusted = |key: &Key| trusted.iter().any(|anchor| anchor.matches(&self.zone, key));
         let has_signed = |key: &Key| {
-            let alone = ZoneKeys { zone: self.zone.clone(), keys: vec![key.clone()] };
+            let alone = ZoneKeys { zone: self.zone.clone(), keys: vec![key.clone()], set: Rdatas::empty() };
             verify(set, &alone, sight.now, sight.policy, sight.checks).is_ok()
         };
         let keys = keys_of(set).into_iter().filter(|key| key.verifies(sight.policy) && is_trusted(key));

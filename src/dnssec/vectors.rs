@@ -89,7 +89,7 @@ impl Signer {
     }
 
     pub(super) fn keys(&self) -> ZoneKeys {
-        ZoneKeys { zone: self.zone.clone(), keys: vec![self.key.clone()] }
+        ZoneKeys { zone: self.zone.clone(), keys: vec![self.key.clone()], set: Rdatas::empty() }
     }
 
     /// What an honest signature of `set` says, valid an hour before and after [`NOW`].

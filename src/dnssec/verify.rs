@@ -363,7 +363,7 @@ mod tests {
     const ANY_SHA1: Policy = Policy { sha1: true };
 
     fn keys_in(zone: &str, sets: &[RrSet]) -> ZoneKeys {
-        ZoneKeys { zone: name(zone), keys: keys_of(find(sets, zone, RrType::DNSKEY)) }
+        ZoneKeys { zone: name(zone), keys: keys_of(find(sets, zone, RrType::DNSKEY)), set: Rdatas::empty() }
     }
 
     fn check(set: &RrSet, keys: &ZoneKeys) -> Result<Verified, Reason> {
@@ -654,7 +654,7 @@ mod tests {
             sig.extend_from_slice(b"\x07example\x00");
             sig.extend_from_slice(&rest);
             let set = with_sigs(&set, &[sig, rest]);
-            let keys = ZoneKeys { zone: name("example."), keys: vec![key] };
+            let keys = ZoneKeys { zone: name("example."), keys: vec![key], set: Rdatas::empty() };
             proptest::prop_assert!(verify(&set, &keys, NOW, &ANY_SHA1, &budget().checks()).is_err());
             let dnskey = RrSet { rtype: RrType::DNSKEY, owner: name("example."), ..set.clone() };
             for anchor in rdata.iter().filter_map(|rdata| Ds::from_rdata(rdata)) {

@@ -25,7 +25,7 @@ use crate::trace::{Event, Flaw, Meaning};
 use crate::trust::scrub::{self, Asked, Manner, Reply};
 use crate::upstream::{AskError, Query, Received};
 use crate::wire::{Message, Name};
-use crate::world::BoxFuture;
+use crate::world::{BoxFuture, Rng};
 
 /// The servers of one zone get so long for one question; four silent ones cost less than the four
 /// seconds after which people think that the network is gone.
@@ -67,6 +67,8 @@ struct Read {
 /// The servers of a cut while they are asked.
 struct Asking<'a> {
     context: Context<'a>,
+    /// What is chosen here does not hang on what is asked elsewhere at the same time.
+    rng: Rng,
     candidates: Vec<Candidate>,
     /// Name servers whose addresses can be looked up.
     names: Vec<Name>,
@@ -113,8 +115,10 @@ impl Walker {
 
 impl<'a> Asking<'a> {
     fn new(context: Context<'a>) -> Asking<'a> {
+        let rng = context.walker.world.rng.clone();
         let mut asking = Asking {
             context,
+            rng,
             candidates: Vec::new(),
             names: Vec::new(),
             hearsay: Vec::new(),
@@ -155,7 +159,7 @@ impl<'a> Asking<'a> {
         // Names whose servers came with glue are looked up last: only when the glue is of no use.
         let with_glue =
             |name: &Name| context.cut.servers.iter().any(|s| s.name == *name && !s.glue.is_empty());
-        let rng = &context.walker.world.rng;
+        let rng = &asking.rng;
         asking.names.sort_by_cached_key(|name| (with_glue(name), rng.u16()));
         asking
     }
@@ -262,8 +266,7 @@ impl<'a> Asking<'a> {
 
     /// Another server; or another server's address; or the same server once more.
     fn start_something(&mut self) {
-        let rng = &self.context.walker.world.rng;
-        let next = select::next(&self.candidates, rng);
+        let next = select::next(&self.candidates, &self.rng);
         let fresh = next.filter(|i| self.candidates.get(*i).is_some_and(|c| c.tries == 0));
         if let Some(i) = fresh {
             self.exchange(i);
@@ -277,7 +280,7 @@ impl<'a> Asking<'a> {
                     self.add(server_at(address), Some(&name));
                 }
             }
-            if let Some(i) = select::next(&self.candidates, rng) {
+            if let Some(i) = select::next(&self.candidates, &self.rng) {
                 self.exchange(i);
             }
         }
@@ -470,7 +473,11 @@ impl<'a> Asking<'a> {
             }
             Failure::NoServer { owner, rtype: question.rtype, zone: cut.zone.clone(), tally }
         };
-        request.trace.note(scope.id, || Event::Failed { failure: failure.clone() });
+        // When what everybody said was bogus, that is the failure, and it has been told.
+        if self.candidates.is_empty() || self.candidates.iter().any(|c| !request.avoids(&cut.zone, c.address))
+        {
+            request.trace.note(scope.id, || Event::Failed { failure: failure.clone() });
+        }
         Arc::new(failure)
     }
 }

@@ -106,7 +106,7 @@ impl Walker {
     async fn judge_keys(self: &Arc<Self>, case: Case<'_>, set: &RrSet, proof: &Proof) -> Option<Judged> {
         Some(match self.trust(case, &set.owner, Some(set)).await {
             // The trusted keys are these very keys: they were checked for that.
-            Trust::Secure(keys) if keys.are_of(set, &case.policy()) => {
+            Trust::Secure(keys) if keys.are_of(set) => {
                 Judged::secure(verify::longest_life(set, &keys, self.world.clock.wall()))
             }
             Trust::Secure(keys) => self.judge_signed(case, set, proof, &keys),
@@ -143,7 +143,7 @@ impl Walker {
                 let aggressive = &self.cache.aggressive;
                 aggressive.add_wildcard(&keys.zone, set, wildcard, until, now);
                 self.remember_ranges(&keys.zone, &sets, None);
-                Judged::secure_by_proof(verified.expires_in)
+                Judged::secure_by_proof(verified.expires_in, sets.into())
             }
             denial::Proof::OptOut | denial::Proof::Insecure => Judged::INSECURE,
             denial::Proof::No(reason) => Judged::bogus(reason),
@@ -177,11 +177,13 @@ impl Walker {
         let Question { name, rtype, .. } = question;
         let Some(anchor) = case.anchor_for(name, *rtype) else { return Judged::INSECURE };
         let soa = denial.soa.as_ref().map(|held| &held.set);
-        let signer = denial.proof.iter().chain(soa).flat_map(verify::signers).find(|signer| {
-            // The absence of a DS is the parent's to say.
-            let within = name.is_at_or_below(signer) && signer.is_at_or_below(&anchor);
-            within && !(*rtype == RrType::DS && signer == name && !name.is_root())
-        });
+        // The deepest: what came along for an alias above may be of another zone.
+        let within = |signer: &Name| name.is_at_or_below(signer) && signer.is_at_or_below(&anchor);
+        // The absence of a DS is the parent's to say.
+        let is_child = |signer: &Name| *rtype == RrType::DS && signer == name && !name.is_root();
+        let signers = denial.proof.iter().chain(soa).flat_map(verify::signers);
+        let signer =
+            signers.filter(|signer| within(signer) && !is_child(signer)).max_by_key(Name::label_count);
         // Signed records of another zone deny nothing here.
         let is_signed = denial.proof.iter().any(|set| !set.sigs.is_empty());
         let missing =
@@ -215,7 +217,7 @@ impl Walker {
             denial::Proof::Proven => {
                 let soa = soa.map(|soa| RrSet { ttl: soa.ttl.min(life), ..soa.clone() });
                 self.remember_ranges(&keys.zone, &sets, soa.as_ref());
-                Judged::secure_by_proof(life)
+                Judged::secure_by_proof(life, sets.into())
             }
             denial::Proof::OptOut | denial::Proof::Insecure => Judged { life, ..Judged::INSECURE },
             denial::Proof::No(reason) => Judged::bogus(wrong.unwrap_or(reason)),

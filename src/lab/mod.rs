@@ -34,7 +34,7 @@ pub use zone::{Finding, Zone};
 use crate::config::{AnchorRecord, Hint};
 use crate::rrset::{RrSet, RrType};
 use crate::wire::Name;
-use crate::world::{Accept, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, Verdict};
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, Verdict};
 
 /// The only port on which servers of the lab listen.
 const PORT: u16 = 53;
@@ -237,11 +237,12 @@ impl Network for World {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         Box::pin(async move {
+            let sent = Instant::now();
             match self.reply(to, transport, query, until).await {
                 Ok(Some(reply)) => match accept(&reply) {
-                    Verdict::Take => Ok(reply),
+                    Verdict::Take => Ok(Arrival { octets: reply, rtt: sent.elapsed() }),
                     Verdict::NearMiss => Err(ExchangeError::NearMiss),
                 },
                 Ok(None) => {

@@ -23,8 +23,8 @@ use crate::wire::name::wire_len;
 
 /// Targets of one name that are looked up.
 pub const MAX_TARGETS: usize = 16;
-/// Questions about one name at most: two addresses, five types and two more, a wildcard, the targets.
-pub const MAX_QUESTIONS: usize = 2 + 5 + 2 + 1 + MAX_TARGETS;
+/// Questions about one name at most: two addresses, five types and three more, a wildcard, the targets.
+pub const MAX_QUESTIONS: usize = 2 + 5 + 3 + 1 + MAX_TARGETS;
 
 /// What is asked first.
 pub const FIRST: [RrType; 2] = [RrType::A, RrType::AAAA];

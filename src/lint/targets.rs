@@ -7,7 +7,7 @@
 
 use super::facts::{Chain, End};
 use super::{Findings, Record, View, kind, plan};
-use crate::failure::{Failure, Tally};
+use crate::failure::{Failure, Tally, Unaddressed};
 use crate::security::Security;
 use crate::wire::Name;
 
@@ -60,12 +60,14 @@ fn failed(view: &View<'_>, chain: &Chain<'_>, failure: &Failure, findings: &mut 
         // `chains` has them.
         Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => return,
         Failure::NoServer { tally, .. } => Tally { silent: 0, unreachable: 0, ..*tally } != Tally::default(),
-        Failure::NoAddress { .. } => true,
+        Failure::NoAddress { why, .. } => *why != Unaddressed::Late,
         Failure::Limit { .. } | Failure::Bogus { .. } => false,
     };
     let records = Record::of_links(&chain.links);
     let (at, sentence) = (chain.end_name(), failure.sentence());
-    match (lame && chain.is_alias(), claimable(view, chain)) {
+    // Servers that tell one type have the zone, however badly they take another.
+    let told = view.chains.iter().any(|other| other.is_resolved() && other.end_name() == at);
+    match (lame && !told && chain.is_alias(), claimable(view, chain)) {
         (true, Some(claimed)) => {
             let what = format!("{sentence}; {claimed} is on the takeover list");
             findings.add(kind::SUBDOMAIN_TAKEOVER, at, what, records);
@@ -128,5 +130,70 @@ fn cloaked(view: &View<'_>, findings: &mut Findings) {
                 findings.add(kind::CLOAKED_TRACKER, target, what, Record::of_links(way));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::facts::Link;
+    use crate::lint::{Kind, Lists};
+    use crate::rrset::{Question, RrType};
+
+    /// What is found of an alias whose target refuses the second of two types, and ends the first so.
+    fn found(first: impl Fn() -> End<'static>) -> Vec<Kind> {
+        let n = |text: &str| -> Name { text.parse().unwrap() };
+        let failure = Failure::NoServer {
+            owner: n("b."),
+            rtype: RrType::HTTPS,
+            zone: n("b."),
+            tally: Tally { refused: 1, ..Tally::default() },
+        };
+        let link = Link {
+            owner: n("a."),
+            target: Some(n("b.")),
+            dname: None,
+            ttl: 60,
+            zone: None,
+            security: Security::Unchecked,
+        };
+        let (a, https) = (Question::new(n("a."), RrType::A), Question::new(n("a."), RrType::HTTPS));
+        let chain = |question, end| Chain {
+            question,
+            links: vec![link.clone()],
+            end,
+            end_zone: None,
+            end_security: Security::Unchecked,
+        };
+        let (name, lists) = (n("a."), Lists::default());
+        let mut findings = Findings::default();
+        let chains = vec![chain(&a, first()), chain(&https, End::Failed(&failure))];
+        let view = View {
+            name: &name,
+            chains,
+            targets: Vec::new(),
+            wildcard: None,
+            oddities: Vec::new(),
+            lists: &lists,
+        };
+        look(&view, &mut findings);
+        findings.0.into_iter().map(|finding| finding.kind).collect()
+    }
+
+    #[test]
+    fn a_server_that_takes_one_type_badly_is_not_lame() {
+        assert_eq!(found(|| End::NoData), [kind::UNRESOLVED]);
+        assert_eq!(found(|| End::Data(&[])), [kind::UNRESOLVED]);
+        let all: &'static Failure = Box::leak(Box::new(Failure::NoServer {
+            owner: Name::root(),
+            rtype: RrType::A,
+            zone: Name::root(),
+            tally: Tally { servfail: 1, ..Tally::default() },
+        }));
+        assert_eq!(found(|| End::Failed(all)), [kind::LAME_TARGET]);
+        let (owner, zone) = (Name::root(), Name::root());
+        let late = Failure::NoAddress { owner, zone, why: Unaddressed::Late };
+        let late: &'static Failure = Box::leak(Box::new(late));
+        assert_eq!(found(|| End::Failed(late))[..1], [kind::UNRESOLVED]);
     }
 }

@@ -4,7 +4,7 @@
 //! coordinates and markup (`svg`, `html`, `mermaid`, `dot`). Shown by: `tests/show.rs`.
 
 use super::beside::{Beside, Column};
-use super::{HopSeen, Report, words};
+use super::{Exchange, HopSeen, Report, words};
 use crate::failure::Failure;
 use crate::master::rdata_to_text;
 use crate::security::Security;
@@ -136,7 +136,14 @@ impl Graph {
 
     /// A picture of each, under its label.
     pub fn of_columns(beside: &Beside) -> Vec<(Option<String>, Graph)> {
-        let one = |column: &Column| (Some(column.label.clone()), Graph::of(&column.report));
+        let one = |column: &Column| {
+            let mut graph = Graph::of(&column.report);
+            let parting = beside.diverges.and_then(|hop| graph.nodes.get_mut(hop.saturating_sub(1)));
+            if let Some(node) = parting {
+                node.marks.push("here they part".to_owned());
+            }
+            (Some(column.label.clone()), graph)
+        };
         beside.columns.iter().map(one).collect()
     }
 
@@ -213,7 +220,11 @@ fn edge(hop: &HopSeen, from: usize, to: usize) -> Edge {
         Some((owner, target)) => format!("{owner} DNAME {target}"),
         None => "CNAME".to_owned(),
     };
-    let ttl = hop.ttl.map(|ttl| format!(", TTL {}", words::ttl(ttl))).unwrap_or_default();
+    let ttl = match hop.ttl {
+        Some(_) if hop.stale => ", past its TTL".to_owned(),
+        Some(ttl) => format!(", TTL {}", words::ttl(ttl)),
+        None => String::new(),
+    };
     Edge { from, to, label: format!("{kind}{ttl}"), state: state_of(hop) }
 }
 
@@ -298,15 +309,16 @@ fn marks(hop: &HopSeen) -> Vec<String> {
         Security::Secure => marks.push("secure".to_owned()),
         Security::Unchecked | Security::Insecure => {}
     }
-    let lints = hop.look_up.steps.iter().filter_map(|step| match step {
-        super::Step::Exchange(exchange) => Some(exchange.lints.iter()),
-        _ => None,
-    });
-    for (code, _) in lints.flatten() {
+    let exchanges: Vec<&Exchange> = hop.look_up.exchanges().collect();
+    for (code, _) in exchanges.iter().flat_map(|exchange| &exchange.lints) {
         let mark = code.to_string();
         if !marks.contains(&mark) {
             marks.push(mark);
         }
+    }
+    let useless = exchanges.iter().filter(|exchange| exchange.is_useless()).count();
+    if useless > 0 {
+        marks.push(words::count(useless, "try in vain", "tries in vain"));
     }
     marks.extend(hop.look_up.policy.iter().map(ToString::to_string));
     marks

@@ -7,6 +7,7 @@
 //! answer is not shown. Shown by: `tests/trace_text.rs`.
 
 pub mod beside;
+pub mod compact;
 pub mod dot;
 pub mod graph;
 pub mod html;
@@ -61,7 +62,7 @@ pub struct HopSeen {
     pub ttl: Option<Ttl>,
     /// How far it is proven.
     pub security: Security,
-    /// Whose servers told it, when anybody was asked.
+    /// Whose servers told it, or were asked last; absent when nobody was.
     pub zone: Option<Name>,
     /// The hop, counted from 1, whose reply brought this one along (alias-rules R3).
     pub brought_by: Option<usize>,
@@ -345,6 +346,14 @@ impl LookUp {
         Source::Nowhere
     }
 
+    /// Its own exchanges.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Exchange(exchange) => Some(&**exchange),
+            _ => None,
+        })
+    }
+
     /// Its own exchanges and those of the look-ups it needed.
     fn collect_exchanges<'a>(&'a self, into: &mut Vec<&'a Exchange>) {
         for step in &self.steps {
@@ -358,6 +367,12 @@ impl LookUp {
 }
 
 impl Exchange {
+    /// Did nothing come of it?
+    pub fn is_useless(&self) -> bool {
+        let silent = Outcome::took(&self.outcome).is_none() && !matches!(self.outcome, Outcome::Pending);
+        self.flaw.is_some() || silent || matches!(self.outcome, Outcome::Silent { .. })
+    }
+
     /// Did the reply say what the name is?
     fn tells_something(&self) -> bool {
         let Outcome::Replied { meaning, .. } = &self.outcome else { return false };

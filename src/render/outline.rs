@@ -134,7 +134,7 @@ fn circumstances(exchange: &Exchange) -> String {
 /// What is to be said of a hop beside its data and where they came from.
 fn remarks(report: &Report, hop: &HopSeen, is_last: bool) -> Vec<Line> {
     let mut lines = Vec::new();
-    if let Some(ttl) = hop.ttl.filter(|ttl| ttl.left != ttl.original) {
+    if let Some(ttl) = hop.ttl.filter(|ttl| ttl.left != ttl.original && !hop.stale) {
         lines.push(Line::plain(format!("TTL: {} of {} s left", ttl.left, ttl.original)));
     }
     if hop.stale {

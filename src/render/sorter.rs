@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::{AliasSeen, Exchange, HopSeen, LookUp, Outcome, Step};
+use super::{AliasSeen, Exchange, HopSeen, LookUp, Outcome, Source, Step};
+use crate::cache::rrsets::STALE_TTL;
 use crate::rrset::{Question, RrType};
 use crate::security::Security;
 use crate::trace::{End, Event, LintCode, Meaning, Policy, Timed, Ttl, Why};
@@ -135,8 +136,10 @@ impl Sorter {
                 }
             }
             Event::Stale { .. } => {
-                if let Some(hop) = self.hops.last_mut() {
-                    hop.stale = true;
+                let Some(hop) = self.hops.last_mut() else { return };
+                hop.stale = true;
+                if let Some(draft) = self.drafts.get_mut(&hop.scope) {
+                    draft.steps.push(DraftStep::Done(Step::CacheHit { ttl: STALE_TTL, stale: true }));
                 }
             }
             event => {
@@ -215,11 +218,17 @@ impl Sorter {
         let scopes: Vec<u32> = self.hops.iter().map(|hop| hop.scope).collect();
         let mut hops: Vec<HopSeen> = Vec::new();
         for hop in std::mem::take(&mut self.hops) {
-            let Some(look_up) = self.assemble(hop.scope) else { continue };
+            let Some(mut look_up) = self.assemble(hop.scope) else { continue };
             let brought_by = self.brought_by(&look_up.question, &scopes);
+            // What came along and had to be proven first was found in the cache, too.
+            if brought_by.is_some() && matches!(look_up.source(), Source::Nowhere) {
+                let ttl = hop.ttl.map_or(0, |ttl| ttl.left);
+                look_up.steps.push(Step::CacheHit { ttl, stale: false });
+            }
             let told = look_up.server().map(|exchange| exchange.zone.clone());
             let brought = || brought_by.and_then(|from| hops.get(from - 1)).and_then(|hop| hop.zone.clone());
-            let (zone, judged) = (told.or_else(brought), look_up.verdict());
+            let asked = || look_up.zone().cloned();
+            let (zone, judged) = (told.or_else(brought).or_else(asked), look_up.verdict());
             hops.push(HopSeen {
                 alias: hop.alias,
                 end: hop.end,

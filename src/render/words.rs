@@ -122,10 +122,13 @@ pub fn is_good(report: &Report) -> bool {
 
 /// The step at which it failed.
 pub fn failed_at(failed: &FailedAt) -> String {
-    let path: Vec<String> = failed.path.iter().map(ToString::to_string).collect();
-    let servers = failed.zone.as_ref().map(|zone| format!(", at the servers of {zone}")).unwrap_or_default();
-    let returns = failed.returns_to.map(|hop| format!(", which comes back to hop {hop}")).unwrap_or_default();
-    format!("it failed at hop {}: {}{servers}{returns}", failed.hop, path.join(", which needs "))
+    let FailedAt { hop, path, zone, returns_to } = failed;
+    if let (Some(to), Some(question)) = (returns_to, path.first()) {
+        return format!("it failed at hop {hop}: {} leads back to hop {to}", question.name);
+    }
+    let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+    let servers = zone.as_ref().map(|zone| format!(", at the servers of {zone}")).unwrap_or_default();
+    format!("it failed at hop {hop}: {}{servers}", path.join(", which needs "))
 }
 
 /// Every Extended DNS Error of the answer.

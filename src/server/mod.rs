@@ -10,6 +10,7 @@ pub mod batch;
 pub mod connections;
 pub mod cookies;
 pub mod door;
+pub mod explain;
 pub mod load;
 pub mod pktinfo;
 pub mod tcp;
@@ -71,6 +72,7 @@ pub struct Service {
 struct Settings {
     config: Arc<Config>,
     allow: Acl,
+    trace: Acl,
     local: Local,
 }
 
@@ -86,7 +88,8 @@ impl Settings {
             LocalNames::Answered => Local::new(&zones),
             LocalNames::Resolved => Local::none(),
         };
-        Settings { allow: Acl::new(&config.access.allow), local, config }
+        let (allow, trace) = (Acl::new(&config.access.allow), Acl::new(&config.access.trace));
+        Settings { allow, trace, local, config }
     }
 }
 
@@ -106,6 +109,7 @@ struct Refusal(u16, Option<Ede>);
 struct Admitted {
     asker: Asker,
     question: Question,
+    client: IpAddr,
 }
 
 impl Service {
@@ -201,7 +205,10 @@ impl Service {
         };
         let question = message.question().cloned();
         match self.admit(&settings, &message, client.ip(), over, &mut asker) {
-            Ok(question) => Some(self.resolve(&settings, Admitted { asker, question }, keeper).await),
+            Ok(question) => {
+                let admitted = Admitted { asker, question, client: client.ip() };
+                Some(self.resolve(&settings, admitted, keeper).await)
+            }
             Err(Refusal(rcode, ede)) => {
                 let edes: Vec<Ede> = ede.into_iter().collect();
                 Some(respond::bare(&asker, rcode, question.as_ref(), &edes))
@@ -268,7 +275,8 @@ impl Service {
         asker: &mut Asker,
     ) -> Result<(), Refusal> {
         let our_size = settings.config.resolver.edns_buffer_size;
-        let mut ours = AskerEdns { dnssec_ok: edns.dnssec_ok, cookie: None, our_size };
+        let wants_trace = edns.option(explain::OPTION_TRACE).is_some();
+        let mut ours = AskerEdns { dnssec_ok: edns.dnssec_ok, our_size, wants_trace, ..AskerEdns::default() };
         if over == Transport::Udp {
             asker.limit = respond::udp_limit(edns.udp_size, our_size);
         }
@@ -292,15 +300,22 @@ impl Service {
     async fn resolve(
         &self,
         settings: &Settings,
-        Admitted { asker, question }: Admitted,
+        Admitted { asker, question, client }: Admitted,
         keeper: Option<&Keeper<'_>>,
     ) -> Vec<u8> {
+        if let Some(explained) = explain::asked(&question).filter(|_| settings.trace.allows(client)) {
+            return self.explain(settings, &asker, &question, explained).await;
+        }
         let server = &settings.config.server;
         if let Some(said) = chaos(&question, server.version.as_deref(), server.identity.as_deref()) {
             return match said {
                 ChaosAnswer::Data(set) => respond::build(&respond::local_data(&question, set), &asker),
                 ChaosAnswer::Refused => respond::bare(&asker, Rcode::Refused as u16, Some(&question), &[]),
             };
+        }
+        let wants_trace = asker.edns.as_ref().is_some_and(|edns| edns.wants_trace);
+        if wants_trace && settings.trace.allows(client) {
+            return self.answer_with_trace(settings, asker, question).await;
         }
         if let Some(local) = settings.local.answer(&question) {
             return respond::build(&local_answer(&question, local), &asker);

@@ -12,6 +12,9 @@
 use std::net::IpAddr;
 
 use super::rank::Rank;
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::chain::{self, Redirection};
 use crate::rrset::{Class, Question, RrSet, RrType};
 use crate::trace::{Dropped, Flaw, LintCode};
@@ -31,8 +34,24 @@ pub const MAX_SIGNATURES: usize = 8;
 /// Further hops taken from one reply that cannot be forged (R3): no more than a chain may have.
 pub const MAX_VOLUNTEERED: usize = 64;
 
-/// The NSEC and NSEC3 sets that came with something; shared, since every copy of it needs them.
-pub type Proof = std::sync::Arc<[RrSet]>;
+/// The NSEC and NSEC3 sets that came with something; shared, since every copy of it needs them. None
+/// take no memory: most of what is cached has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof(Option<Arc<[RrSet]>>);
+
+impl Deref for Proof {
+    type Target = [RrSet];
+
+    fn deref(&self) -> &[RrSet] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl From<Vec<RrSet>> for Proof {
+    fn from(sets: Vec<RrSet>) -> Proof {
+        Proof((!sets.is_empty()).then(|| Arc::from(sets)))
+    }
+}
 
 /// What was asked, of whom.
 #[derive(Clone, Debug)]

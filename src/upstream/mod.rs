@@ -33,7 +33,7 @@ use crate::request::Request;
 use crate::rrset::Question;
 use crate::trace::{Again, Event};
 use crate::wire::{Header, Message, MessageWriter, Name};
-use crate::world::{ExchangeError, Transport, Verdict, World};
+use crate::world::{Arrival, ExchangeError, Transport, Verdict, World};
 
 /// A TCP exchange, connecting included, takes no longer.
 pub const TCP_PATIENCE: Duration = Duration::from_millis(1_500);
@@ -216,9 +216,9 @@ impl Upstream {
             .await;
         waiting.over = true;
         match result {
-            Ok(mut bytes) => {
+            Ok(Arrival { octets: mut bytes, rtt }) => {
                 let echoed_case = outgoing.undo_case(&mut bytes);
-                let arrived = Arrived { exchange, bytes, echoed_case, sent_at };
+                let arrived = Arrived { exchange, bytes, echoed_case, rtt };
                 self.received(request, query, manner, &outgoing, arrived)
             }
             Err(error) => self.not_received(request, query, manner, (exchange, error)),
@@ -272,10 +272,9 @@ impl Upstream {
         query: &Query<'_>,
         manner: Manner,
         outgoing: &Outgoing,
-        Arrived { exchange, bytes, echoed_case, sent_at }: Arrived,
+        Arrived { exchange, bytes, echoed_case, rtt }: Arrived,
     ) -> Attempt {
         let now = self.world.clock.now();
-        let rtt = now.duration_since(sent_at);
         let (server, octets) = (query.server, bytes.len());
         request.budget.received(octets);
         let tcp = manner.transport == Transport::Tcp;
@@ -403,7 +402,7 @@ struct Arrived {
     exchange: u32,
     bytes: Vec<u8>,
     echoed_case: bool,
-    sent_at: Instant,
+    rtt: Duration,
 }
 
 /// A query as sent, and what its reply must repeat.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::pool::{self, Idle};
 use super::{descriptors, tcp, udp};
-use crate::world::{Accept, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, lock};
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Rng, Routes, Transport, lock};
 
 /// How long a look at the routes is believed: a laptop that changes networks is noticed soon, and
 /// six system calls are spent once, not per question.
@@ -71,17 +71,20 @@ impl Sockets {
         query: &[u8],
         accept: &Accept<'_>,
         until: Instant,
-    ) -> Result<Vec<u8>, ExchangeError> {
+    ) -> Result<Arrival, ExchangeError> {
         // Nothing is opened or sent in the first poll: the servers of client requests poll once
         // before they decide whether there is room for a request that is not answered at once, and
         // one that is shed then has cost the network nothing.
         tokio::task::yield_now().await;
         let now = Instant::now();
+        // Waiting for a place among the sockets is no part of the round trip.
+        let mut sent_at = now;
         let exchanged = match transport {
             Transport::Udp => match pool::take(self.number, to, now) {
                 Some(idle) => timeout_at(until, self.over(to, idle, query, accept)).await,
                 None => {
                     let permit = self.permit(until).await?;
+                    sent_at = Instant::now();
                     let (socket, sent) =
                         udp::open(to, &self.source_addresses, &self.rng, query).map_err(ExchangeError::Io)?;
                     let idle = Idle::new(socket, permit, now);
@@ -90,11 +93,13 @@ impl Sockets {
             },
             Transport::Tcp => {
                 let _permit = self.permit(until).await?;
+                sent_at = Instant::now();
                 let (sources, rng) = (self.source_addresses.as_slice(), &self.rng);
                 timeout_at(until, tcp::exchange(to, sources, rng, query, accept)).await
             }
         };
-        exchanged.unwrap_or(Err(ExchangeError::TimedOut))
+        let octets = exchanged.unwrap_or(Err(ExchangeError::TimedOut))?;
+        Ok(Arrival { octets, rtt: sent_at.elapsed() })
     }
 
     /// A place among the sockets that may be open.
@@ -147,7 +152,7 @@ impl Network for Sockets {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         Box::pin(self.carry(to, transport, query, accept, until))
     }
 
@@ -178,7 +183,7 @@ pub fn decide_routes(v4_socket: bool, v4_default: bool, v6_default: bool, v6_glo
     Routes { v4: v4_socket && (v4_default || !v6_default), v6: v6_default || v6_global }
 }
 
-/// Does a line of [`V6_ADDRESSES`] name an address of 2000::/3 (RFC 4291 §2.4)?
+/// Does a line of `V6_ADDRESSES` name an address of 2000::/3 (RFC 4291 §2.4)?
 pub fn is_global_v6(line: &str) -> bool {
     line.starts_with(['2', '3'])
 }

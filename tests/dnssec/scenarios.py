@@ -426,6 +426,17 @@ def edges():
             s.ask("alpha.", rtype).secure()
         s.ask("alpha.", "NSEC").secure() if nsec3 is None else s.ask("alpha.", "NSEC3PARAM").secure()
 
+    # Unsigned records that come along with a proof prove nothing themselves.
+    world, zone = one_zone(nsec3=Nsec3(1, "ab"))
+    server = world.at("alpha.").spoil("bad.alpha.", "A", lambda held: RRset(held.owner, "A", 3600, ["192.0.2.66"]))
+    forged = RRset("bad.alpha.", "NSEC", 300, ["c.alpha. NS RRSIG NSEC"])
+    add = lambda response: replace(response, authority=[forged, *response.authority])
+    server.tweak("bad.alpha.", "DS", add).tweak("www.alpha.", "MX", add).tweak("no.alpha.", "A", add)
+    s = Scenario("nsec_forged_beside_nsec3", "A forged delegation beside the proof that there is none makes nothing insecure, and is not passed on (RFC 4035 §3.2.3, §5.2; RFC 6840 §4.4).", world)
+    s.ask("bad.alpha.").bogus(10)
+    s.ask("www.alpha.", "MX").secure()
+    s.ask("no.alpha.").secure()
+
     world, zone = one_zone(nsec3=Nsec3(1, "ab"))
     shout = lambda response: replace(response, authority=[
         replace(held, owner=held.owner.upper() if held.rtype == "NSEC3" else held.owner) for held in response.authority
@@ -930,6 +941,34 @@ def clients():
     s.ask("no.alpha.").secure(expected=first, match="all ttl ede")
     s.wait(299).ask("no.alpha.").secure(expected=replace(expected, authority=[replace(held, ttl=1) for held in expected.authority]), match="all ede").sent(0)
     s.wait(2).ask("no.alpha.").secure().sent(1, "no.alpha.", "A")
+
+    # What is fetched anew while it lives, and is worse than what is there.
+    dead = lambda _: Response("SERVFAIL", aa=False)
+    for file, title, fault in (
+        ("bogus", "Bogus data that comes ahead of its time replaces nothing that lives (rule R40; RFC 4035 §4.7)", ("spoil", corrupted)),
+        ("failing", "A refresh ahead of its time that fails takes nothing away from what lives (rule R40; RFC 9520 §2)", ("tweak", dead)),
+    ):  # fmt: skip
+        good, _ = one_zone()
+        worse, _ = one_zone()
+        getattr(worse.at("alpha."), fault[0])("www.alpha.", "A", fault[1])
+        s = Scenario(f"prefetch_{file}", f"{title}.", good)
+        s.ask("www.alpha.").secure()
+        expected = good.resolve("www.alpha.", "A")
+        s.change(worse).wait(3300)
+        s.ask("www.alpha.").secure(expected=expected)
+        s.step("CHECK_OUT_QUERY", "ENTRY_BEGIN", "MATCH qname qtype", "SECTION QUESTION", "www.alpha. IN A", "ENTRY_END")
+        s.ask("www.alpha.").secure(expected=expected)
+    good, _ = one_zone()
+    worse, zone = one_zone()
+    forged = "256 3 200 " + base64.b64encode(b"no key of this zone").decode()
+    worse.at("alpha.").spoil("alpha.", "DNSKEY", lambda held: replace(held, rdata=[*held.rdata, forged]))
+    s = Scenario("prefetch_forged_keys", "A key that nobody has signed is not taken for one because it cannot be used (RFC 4035 §5.2, §5.3).", good)
+    expected = good.resolve("alpha.", "DNSKEY")
+    s.ask("alpha.", "DNSKEY").secure()
+    s.change(worse).wait(3300)
+    s.ask("alpha.", "DNSKEY").secure(expected=expected)
+    s.step("CHECK_OUT_QUERY", "ENTRY_BEGIN", "MATCH qname qtype", "SECTION QUESTION", "alpha. IN DNSKEY", "ENTRY_END")
+    s.ask("alpha.", "DNSKEY").secure(expected=expected)
 
     s = Scenario("validation_once_per_zone", "A zone's keys are fetched and proven once for all its names (RFC 4035 §4.5).", one_zone()[0])
     s.ask("www.alpha.").secure()

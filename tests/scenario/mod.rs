@@ -4,18 +4,15 @@
 //! Shows: every rule of behaviour; which file shows which is said in its first line and in
 //! `docs/rfc.md`.
 
-mod compare;
-mod message;
-mod network;
-mod parse;
-mod run;
+pub(crate) mod run;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use parse::Scenario;
+use cnamed::scenario::parse::parse;
+use cnamed::scenario::script::Scenario;
 use run::Mode;
 
 /// Does the resolver validate? Until then scenarios with a trust anchor are only counted.
@@ -163,7 +160,7 @@ enum Outcome {
 }
 
 fn play_file(file: &str, text: &str) -> Outcome {
-    let scenario = match parse::parse(file, text) {
+    let scenario = match parse(file, text) {
         Ok(scenario) => Arc::new(scenario),
         Err(e) => return Outcome::Failed(vec![e]),
     };

@@ -1,25 +1,21 @@
 //! Plays one scenario against a fresh resolver, in virtual time.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cnamed::config::{Config, Hint, Route, RouteKind};
 use cnamed::rrset::Question;
+use cnamed::scenario::compare::differences;
+use cnamed::scenario::message::{Got, Opt, encode};
+use cnamed::scenario::network::{Script, Sent};
+use cnamed::scenario::script::{Action, Entry, Field, Scenario, Settings, Step, Template};
+use cnamed::scenario::{config, first_question, world};
 use cnamed::server::Service;
-use cnamed::wire::{Header, Name};
-use cnamed::world::{Clock, Rng, Transport, World};
+use cnamed::wire::Header;
+use cnamed::world::Transport;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::compare::differences;
-use super::message::{Got, Opt, encode};
-use super::network::Script;
-use super::parse::{Action, Entry, Field, Scenario, Settings, Step, Template};
-
-/// Wall time of a scenario that sets none: 2025-01-01.
-const WALL: u64 = 1_735_689_600;
 /// What clients say they take; Deckard's.
 const CLIENT_UDP_SIZE: u16 = 4096;
 /// Virtual time after which a question counts as never answered; the resolver's own limit is less.
@@ -88,13 +84,8 @@ struct Player {
 impl Player {
     fn new(scenario: Arc<Scenario>, mode: Mode, verbose: bool) -> Result<Player, String> {
         let settings = &scenario.settings;
-        let config = config(settings, mode).map_err(|e| format!("{}: {e}", scenario.file))?;
-        let script = Arc::new(Script::new(scenario.clone(), verbose));
-        let world = World {
-            network: script.clone(),
-            clock: Clock::starting_at(settings.wall.unwrap_or(WALL)),
-            rng: Rng::seeded(seed(&scenario.file, mode)),
-        };
+        let config = config(settings, mode.minimised).map_err(|e| format!("{}: {e}", scenario.file))?;
+        let (script, world) = world(&scenario, seed(&scenario.file, mode), verbose);
         let service = Service::new(Arc::new(config), world);
         // Ends with the runtime. Nothing is kept; without `dnssec.trust-anchor-state` nothing is done.
         tokio::spawn(service.clone().follow_anchors(|_| ()));
@@ -137,7 +128,7 @@ impl Player {
         let questions: Vec<Question> = match self.mode.start {
             Start::Cold => Vec::new(),
             Start::WarmBy(i) => scenario.settings.also_warm_by.get(i).cloned().unwrap_or_default(),
-            Start::Warm => scenario.steps.iter().find_map(first_question).into_iter().collect(),
+            Start::Warm => first_question(scenario).cloned().into_iter().collect(),
         };
         for question in questions {
             let text = question.to_string();
@@ -166,7 +157,7 @@ impl Player {
             }
             Action::CheckOutQuery { entry, to, count } => {
                 tokio::time::sleep(SETTLE).await;
-                let fits = |sent: &super::network::Sent| {
+                let fits = |sent: &Sent| {
                     to.is_none_or(|to| sent.to == to) && differences(entry, &sent.query).is_empty()
                 };
                 let found = self.script.count(fits);
@@ -252,13 +243,6 @@ impl Player {
     }
 }
 
-fn first_question(step: &Step) -> Option<Question> {
-    match &step.action {
-        Action::Query { entry, .. } => entry.message.question.clone(),
-        _ => None,
-    }
-}
-
 /// The answer as it came; it must at least be one to this request.
 fn answer_to(id: u16, bytes: &[u8], over: Transport) -> Result<Got, String> {
     let got = Got::read(bytes, over).map_err(|e| format!("the answer cannot be read: {e}"))?;
@@ -266,40 +250,6 @@ fn answer_to(id: u16, bytes: &[u8], over: Transport) -> Result<Got, String> {
         true => Ok(got),
         false => Err(format!("the answer is none to request {id}: {}", got.show())),
     }
-}
-
-fn config(settings: &Settings, mode: Mode) -> Result<Config, String> {
-    let mut config = match settings.toml.as_str() {
-        "" => Config::default(),
-        toml => Config::parse(toml, Path::new("cnamed.toml")).map_err(|e| e.to_string())?,
-    };
-    // As Deckard configures resolvers: most files do not script `. NS`.
-    config.resolver.root_priming &= settings.toml.contains("resolver.root-priming");
-    let resolver = &mut config.resolver;
-    resolver.ipv4 = settings.ipv4;
-    resolver.ipv6 = settings.ipv6;
-    resolver.query_localhost = settings.query_localhost;
-    resolver.qname_minimisation = mode.minimised;
-    resolver.hints =
-        vec![Hint { name: settings.root_server_name.clone(), addresses: settings.root_servers.clone() }];
-    if !settings.forward.is_empty() {
-        let servers = settings.forward.iter().map(|address| SocketAddr::new(*address, 53)).collect();
-        config.routes.push(Route { zone: Name::root(), kind: RouteKind::Forward, servers });
-    }
-    config.dnssec.validation = !settings.trust_anchors.is_empty();
-    config.dnssec.anchors = Vec::new();
-    for anchor in &settings.trust_anchors {
-        config.dnssec.anchors.extend(cnamed::config::anchors::read(anchor, "trust-anchor")?);
-    }
-    for name in &settings.negative_trust_anchors {
-        let name = name.trim_matches('"').parse();
-        config.dnssec.negative.push(name.map_err(|e| format!("domain-insecure: {e}"))?);
-    }
-    // Many published scenarios are signed with algorithms 5 and 7.
-    config.dnssec.sha1_validates |= !settings.toml.contains("dnssec.sha1");
-    config.cache.min_ttl = settings.min_ttl.unwrap_or(config.cache.min_ttl);
-    config.cache.max_ttl = settings.max_ttl.unwrap_or(config.cache.max_ttl);
-    Ok(config)
 }
 
 /// A seed of its own for each file and mode (FNV-1a), so that no file depends on another's draw.

@@ -137,6 +137,13 @@ async fn an_edge_shows_its_state() {
     assert!(plain.edges.iter().all(|edge| edge.state == State::Plain) && plain.state == State::Plain);
     let dangling = of("dangling.alias.example").await;
     assert_eq!((dangling.state, dangling.nodes[1].state), (State::Missing, State::Missing));
+    let half = of("half.signed.example").await;
+    assert_eq!((half.edges[0].state, half.nodes[1].state), (State::Secure, State::Plain));
+    let whole = of("whole.signed.example").await;
+    assert_eq!(
+        (whole.edges[0].state, whole.nodes[1].state, whole.state),
+        (State::Secure, State::Secure, State::Secure)
+    );
     let circle = of("lead2.loop.example").await;
     let states: Vec<State> = circle.edges.iter().map(|edge| edge.state).collect();
     assert_eq!(states, [State::Plain, State::Plain, State::Bad, State::Bad]);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::dnssec::rollover::TrustPoint;
 use crate::lint::{Case, plan};
 use crate::render::Report;
 use crate::request::Request;
@@ -35,9 +36,11 @@ pub struct Inspected {
 }
 
 impl Inspector {
-    /// One with an empty cache of its own.
-    pub fn new(config: Arc<Config>, world: World) -> Inspector {
-        Inspector { service: Service::new(Arc::clone(&config), world), config }
+    /// One with an empty cache of its own; `points`: what is known of the keys of zones with anchors.
+    pub fn new(config: Arc<Config>, world: World, points: Vec<TrustPoint>) -> Inspector {
+        let service = Service::new(Arc::clone(&config), world);
+        service.resolver().walker().restore_anchors(&config, points);
+        Inspector { config, service }
     }
 
     /// Asks everything that the rules want to know of `name`.

@@ -18,6 +18,7 @@ use futures_util::stream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Builder;
 
+use super::anchors::StateFile;
 use super::trace::show::colour;
 use super::{BAD_USAGE, CheckArgs, CheckFormat, complain, serve, tell};
 use crate::config::Config;
@@ -73,12 +74,15 @@ fn check(args: &CheckArgs) -> Result<ExitCode, Refused> {
     };
     let mut config = super::configuration(args.config.as_deref()).map_err(Refused::Complained)?;
     let network = network(args, &mut config)?;
+    let points = StateFile::of(&config).read()?;
     let wanted = names::wanted(&args.names)?;
     let runtime =
         Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot start: {e}"))?;
     let world = World { network, clock: Clock::system(), rng: Rng::os() };
+    let config = Arc::new(config);
+    let inspector = || Inspector::new(Arc::clone(&config), world.clone(), points.clone());
     let mut shown = Shown::new(args.format, wanted.names.len());
-    let ended = runtime.block_on(all(&wanted, &Arc::new(config), &world, &lists, &mut shown));
+    let ended = runtime.block_on(all(&wanted, &inspector, &lists, &mut shown));
     shown.finish();
     Ok(ExitCode::from(match ended {
         Ended::WithoutNetwork if !args.lab => {
@@ -98,10 +102,7 @@ fn network(args: &CheckArgs, config: &mut Config) -> Result<Arc<dyn Network>, St
         return Ok(Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os())));
     }
     let lab = serve::lab_world(args.lab_zones.as_deref())?;
-    config.resolver.hints = lab.hints();
-    config.dnssec.anchors = lab.anchors();
-    // Without an anchor there is nothing to be proven, and nothing to be said about it.
-    config.dnssec.validation &= !config.dnssec.anchors.is_empty();
+    serve::enter_lab(config, &lab);
     Ok(lab)
 }
 
@@ -125,19 +126,13 @@ enum Ended {
 }
 
 /// Checks every name, [`AT_ONCE`] at a time, and shows each in its turn.
-async fn all(
-    wanted: &Wanted,
-    config: &Arc<Config>,
-    world: &World,
-    lists: &Lists,
-    shown: &mut Shown,
-) -> Ended {
+async fn all(wanted: &Wanted, new: &dyn Fn() -> Inspector, lists: &Lists, shown: &mut Shown) -> Ended {
     let idle: Mutex<Vec<Inspector>> = Mutex::default();
     let one = |name: Name| {
         let idle = &idle;
         async move {
             let waiting = lock(idle).pop();
-            let inspector = waiting.unwrap_or_else(|| Inspector::new(Arc::clone(config), world.clone()));
+            let inspector = waiting.unwrap_or_else(new);
             let inspected = inspector.inspect(&name).await;
             lock(idle).push(inspector);
             inspected

@@ -2,6 +2,7 @@
 //!
 //! Knows: arguments and their help. Does not know: what comes of them. Shown by: `tests/binary.rs`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -22,11 +23,17 @@ Examples:
                                        What other recursive resolvers say
   cnamed trace www.example.com --watch 30s
                                        Again and again; says what changes
+  cnamed trace www.example.com --record a.rpl
+                                       Keep what servers said …
+  cnamed trace --replay a.rpl          … and resolve again from that
+  cnamed trace www.example.com --from-cache
+                                       What the server on this machine would answer
   cnamed trace --format html www.example.com > chain.html
                                        A page to look at")]
 pub struct TraceArgs {
-    /// Domain name; a missing final dot is added
-    pub name: String,
+    /// Domain name, in any script; a missing final dot is added. With --replay it may be left out
+    #[arg(required_unless_present = "replay")]
+    pub name: Option<String>,
     /// RR type by mnemonic, or as in TYPE65; A when not given
     #[arg(value_name = "TYPE")]
     pub rtype: Option<String>,
@@ -57,6 +64,23 @@ pub struct TraceArgs {
     /// Make that world from the master files in a folder
     #[arg(long, value_name = "DIR", requires = "lab")]
     pub lab_zones: Option<PathBuf>,
+    /// Keep what servers said, and when, as a scenario that --replay and the tests can play
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["replay", "types", "compare", "watch"])]
+    pub record: Option<PathBuf>,
+    /// Resolve offline from such a file, with its settings or with those of --config
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lab", "types", "compare", "watch"])]
+    pub replay: Option<PathBuf>,
+    /// Ask a running server instead (127.0.0.1:53 unless given): from its cache, as it would answer now
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:53",
+        conflicts_with_all = [
+            "config", "lab", "record", "replay", "types", "compare", "watch", "server", "no_dnssec", "no_minimise"
+        ]
+    )]
+    pub from_cache: Option<SocketAddr>,
     /// How to show it
     #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
     pub format: TraceFormat,

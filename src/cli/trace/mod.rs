@@ -7,14 +7,15 @@
 pub mod args;
 mod beside;
 mod progress;
+mod running;
 mod setup;
 pub(super) mod show;
+mod tape;
 pub mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 use super::{BAD_USAGE, complain, tell};
@@ -27,7 +28,7 @@ use crate::rrset::Question;
 use crate::server::Service;
 use crate::world::World;
 use args::TraceArgs;
-use setup::{Setup, questions};
+use setup::Setup;
 use watch::Watch;
 
 /// Exit code when the chain or the resolution failed.
@@ -38,6 +39,9 @@ const NO_NETWORK: u8 = 3;
 /// Runs the command. Exit code 0: an answer; 1: the chain or the resolution failed; 2: bad usage;
 /// 3: no network.
 pub fn run(args: &TraceArgs) -> ExitCode {
+    if let Some(server) = args.from_cache {
+        return running::run(args, server);
+    }
     match trace(args) {
         Ok(Shown { text, code }) => {
             tell(&text);
@@ -75,17 +79,17 @@ impl From<String> for Refused {
 
 /// The mode that the arguments ask for.
 fn trace(args: &TraceArgs) -> Result<Shown, Refused> {
-    let questions = questions(args)?;
+    let runtime = tape::runtime(args).map_err(|e| format!("cannot start: {e}"))?;
+    let _its_time_counts = runtime.enter();
     let setup = Setup::new(args)?;
-    let runtime =
-        Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot start: {e}"))?;
+    let questions = setup.questions(args)?;
     if let Some(interval) = &args.watch {
         let watch = Watch::new(interval, &questions, args)?;
         return Ok(runtime.block_on(watch.run(&setup)));
     }
     runtime.block_on(async {
         let shown = match questions.as_slice() {
-            [question] if args.compare.is_empty() => once(&setup, question, args).await,
+            [question] if args.compare.is_empty() => once(&setup, question, args).await?,
             [question] => beside::resolvers(&setup, question, args).await?,
             _ if args.compare.is_empty() => beside::types(&setup, &questions, args).await,
             _ => return Err("--compare looks at one type".to_owned().into()),
@@ -96,9 +100,10 @@ fn trace(args: &TraceArgs) -> Result<Shown, Refused> {
 }
 
 /// One resolution.
-async fn once(setup: &Setup, question: &Question, args: &TraceArgs) -> Shown {
+async fn once(setup: &Setup, question: &Question, args: &TraceArgs) -> Result<Shown, String> {
     let report = setup.resolve(question).await;
-    Shown { text: show::report(&report, args.format), code: exit_code(&report, args.lab) }
+    setup.finish(question, &report).await?;
+    Ok(Shown { text: show::report(&report, args.format), code: exit_code(&report, args.lab) })
 }
 
 /// Resolves once, with nothing cached. `points`: what is known of the keys of zones with anchors.

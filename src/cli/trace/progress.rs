@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::render::text;
 use crate::rrset::Question;
 use crate::wire::Message;
-use crate::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport};
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport};
 
 /// Carriage return, then "erase in line" (ECMA-48 §8.3.41).
 const ERASE_LINE: &str = "\r\x1b[K";
@@ -40,12 +40,8 @@ impl Network for Watched {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
-        let question = Message::parse(query).ok().and_then(|message| message.question().cloned());
-        if let Some(Question { name, rtype, .. }) = question {
-            let line = format!("asking {} for {} {rtype} over {transport}", to.ip(), name.to_lowercase());
-            // One line of the terminal, or it could not be erased again.
-            let line: String = line.chars().take(text::WIDTH - 1).collect();
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        if let Some(line) = line(to, transport, query) {
             _ = write!(io::stderr(), "{ERASE_LINE}{line}");
         }
         self.0.exchange(to, transport, query, accept, until)
@@ -53,5 +49,31 @@ impl Network for Watched {
 
     fn routes(&self) -> Routes {
         self.0.routes()
+    }
+}
+
+/// Who is asked what, on one line of the terminal, or it could not be erased again.
+fn line(to: SocketAddr, transport: Transport, query: &[u8]) -> Option<String> {
+    let message = Message::parse(query).ok()?;
+    let Question { name, rtype, .. } = message.question()?;
+    let line = format!("asking {} for {} {rtype} over {transport}", to.ip(), name.to_lowercase());
+    Some(line.chars().take(text::WIDTH - 1).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rrset::RrType;
+    use crate::wire::MessageWriter;
+
+    #[test]
+    fn a_line_says_who_is_asked_and_fits_the_terminal() {
+        let asked = |name: &str| {
+            let mut writer = MessageWriter::new(1, 0, 512);
+            writer.question(&Question::new(name.parse().unwrap(), RrType::NS)).unwrap();
+            line("192.0.2.1:53".parse().unwrap(), Transport::Udp, &writer.finish()).unwrap()
+        };
+        assert_eq!(asked("eXAMPLE"), "asking 192.0.2.1 for example. NS over UDP");
+        assert_eq!(asked(&"a23456789.".repeat(20)).chars().count(), text::WIDTH - 1);
     }
 }

@@ -188,10 +188,6 @@ fn values_that_contradict_each_other_are_refused() {
         ("[resolver]\nipv4 = false\nipv6 = false\n", "3:8: resolver.ipv6 = false: expected ipv4 or ipv6"),
         ("[cache]\nmin-ttl = 9\nmax-ttl = 8\n", "2:11: cache.min-ttl = 9: expected at most cache.max-ttl"),
         (
-            "[access]\ntrace = [\"::1\", \"192.0.2.0/24\"]\n",
-            "2:9: access.trace = [\"::1\", \"192.0.2.0/24\"]: traces cannot be asked for over the network yet",
-        ),
-        (
             "[[forward]]\nzone = \"a\"\nservers = [\"192.0.2.1\"]\n[[stub]]\nzone = \"A.\"\nservers = [\"192.0.2.1\"]",
             "5:8: stub.zone = \"A.\": expected each zone once",
         ),

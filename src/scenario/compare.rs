@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use cnamed::rrset::RrType;
-use cnamed::world::Transport;
+use crate::rrset::RrType;
+use crate::world::Transport;
 
 use super::message::{COOKIE, Got, flag_names, key, rcode_name, show};
-use super::parse::{EdeText, Entry, ExpectedEde, FLAGS, Field, Rr};
+use super::script::{EdeText, Entry, ExpectedEde, FLAGS, Field, Rr};
 
 /// Every difference that the entry's MATCH words see, one text each; none: it matches.
 pub fn differences(entry: &Entry, got: &Got) -> Vec<String> {
@@ -29,7 +29,7 @@ fn difference(field: Field, fields: &[Field], entry: &Entry, got: &Got) -> Optio
         ),
         Field::Subdomain => {
             let below =
-                |w: &cnamed::wire::Name| asked.is_some_and(|q| q.name.is_at_or_below(w)) || w.is_root();
+                |w: &crate::wire::Name| asked.is_some_and(|q| q.name.is_at_or_below(w)) || w.is_root();
             match wanted {
                 Some(w) if !below(&w.name) => Some(format!("qname: expected one at or below {}", w.name)),
                 _ => None,
@@ -143,7 +143,7 @@ fn errors(want: &[ExpectedEde], got: &[(u16, String)]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::record;
+    use super::super::records::record;
     use super::*;
 
     #[test]

@@ -3,7 +3,8 @@
 //! Which entry answers: the first range, in file order, that holds for the current step and for the
 //! server's address (a server that no range names fits every range); in it the first entry whose
 //! MATCH fits. Without such a range, the first unused `STEP … REPLY` from the current step on. A
-//! question that nothing answers is answered SERVFAIL and fails the scenario.
+//! question that nothing answers is answered SERVFAIL and fails the scenario; in a recording, nobody
+//! can be reached about it.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -12,20 +13,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cnamed::wire::Name;
-use cnamed::world::{Accept, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
-use tokio::time::Instant;
+use crate::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport, Verdict, lock};
+use tokio::time::{Instant, sleep_until};
 
 use super::compare::differences;
-use super::message::{COOKIE, Got, Opt, encode, rcode_name};
-use super::parse::{Action, Entry, Scenario, Template};
-
-/// What a scripted reply takes.
-const ROUND_TRIP: Duration = Duration::from_millis(1);
-/// What servers say they take; dnspython's, and so Deckard's.
-const SERVER_UDP_SIZE: u16 = 1232;
-/// The server's half of a cookie (RFC 7873 §4.2).
-const SERVER_COOKIE: [u8; 8] = *b"scenario";
+use super::message::{Got, rcode_name};
+use super::reply::{Fate, fate_of, servfail};
+use super::script::{Action, Entry, Scenario};
+use super::turns::Turns;
 
 /// Plays the servers of one scenario.
 pub struct Script {
@@ -33,6 +28,7 @@ pub struct Script {
     start: Instant,
     verbose: bool,
     state: Mutex<State>,
+    turns: Turns,
 }
 
 #[derive(Default)]
@@ -47,6 +43,7 @@ struct State {
 }
 
 /// One message that the resolver sent.
+#[allow(missing_docs)]
 pub struct Sent {
     at: Duration,
     pub to: IpAddr,
@@ -54,16 +51,10 @@ pub struct Sent {
     outcome: String,
 }
 
-/// What happens to one query.
-enum Fate {
-    Reply { bytes: Vec<u8>, after: Duration },
-    Silence,
-    Unreachable,
-}
-
 impl Script {
+    /// Servers of a scenario whose time begins now; `verbose`: each message is told on stderr.
     pub fn new(scenario: Arc<Scenario>, verbose: bool) -> Script {
-        Script { scenario, start: Instant::now(), verbose, state: Mutex::new(State::default()) }
+        Script { scenario, start: Instant::now(), verbose, state: Mutex::default(), turns: Turns::default() }
     }
 
     /// From now on step `id` is the current one.
@@ -114,7 +105,8 @@ impl Script {
                 return Fate::Silence;
             }
         };
-        if to.port() != 53 {
+        let recording = self.scenario.settings.recording;
+        if to.port() != 53 && !recording {
             state.complaints.push(format!("sent a message to port {} of {}", to.port(), to.ip()));
         }
         let (fate, outcome) = match self.find(&mut state, to.ip(), &query) {
@@ -123,13 +115,21 @@ impl Script {
                 (fate_of(entry, &query), format!("line {}: {}", entry.line, describe(entry)))
             }
             None => {
-                let question = query.question.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-                let complaint =
-                    format!("asked {} for {question}: not in the script (step {})", to.ip(), state.step);
+                let question = query.question.as_ref().map_or("nothing".to_owned(), |question| {
+                    format!("{} {}", question.name.to_lowercase(), question.rtype)
+                });
+                let place = match recording {
+                    true => "recording".to_owned(),
+                    false => format!("script (step {})", state.step),
+                };
+                let complaint = format!("asked {} for {question}: not in the {place}", to.ip());
                 if !state.complaints.contains(&complaint) {
                     state.complaints.push(complaint);
                 }
-                (servfail(&query), "not in the script: SERVFAIL".to_owned())
+                match recording {
+                    true => (not_recorded(), "not in the recording".to_owned()),
+                    false => (servfail(&query), "not in the script: SERVFAIL".to_owned()),
+                }
             }
         };
         let sent = Sent { at: self.start.elapsed(), to: to.ip(), query, outcome };
@@ -142,13 +142,17 @@ impl Script {
 
     fn find(&self, state: &mut State, to: IpAddr, query: &Got) -> Option<&Entry> {
         let ranges = &self.scenario.ranges;
-        let named = ranges.iter().any(|range| range.addresses.contains(&to));
-        let holds = |range: &&super::parse::Range| {
+        let recording = self.scenario.settings.recording;
+        let named = recording || ranges.iter().any(|range| range.addresses.contains(&to));
+        let holds = |range: &&super::script::Range| {
             (range.from..=range.to).contains(&state.step)
                 && (!named || range.addresses.is_empty() || range.addresses.contains(&to))
         };
         if let Some(range) = ranges.iter().find(holds) {
-            return range.entries.iter().find(|entry| differences(entry, query).is_empty());
+            return range.entries.iter().find(|entry| {
+                let used = entry.adjust.once && state.fired.contains(&entry.line);
+                !used && differences(entry, query).is_empty()
+            });
         }
         for step in self.scenario.steps.iter().filter(|step| step.id >= state.step) {
             if let Action::Reply(entry) = &step.action
@@ -175,7 +179,7 @@ fn describe(entry: &Entry) -> String {
     let message = &entry.message;
     match () {
         () if entry.adjust.do_not_answer => "silence".to_owned(),
-        () if entry.adjust.unreachable => "unreachable".to_owned(),
+        () if entry.adjust.unreachable || entry.error.is_some() => "unreachable".to_owned(),
         () if entry.raw.is_some() => "raw octets".to_owned(),
         () => format!(
             "{}, {} answer, {} authority, {} additional",
@@ -187,71 +191,10 @@ fn describe(entry: &Entry) -> String {
     }
 }
 
-/// OPT of a reply: there when the query has one, with its DO (as Deckard does).
-fn mirrored(query: &Got, entry: Option<&Entry>) -> Option<Opt> {
-    let edns = query.edns.as_ref()?;
-    let cookie = entry.filter(|e| e.adjust.cookie).and_then(|_| edns.option(COOKIE)).map(|client| {
-        let both = client.iter().take(8).chain(&SERVER_COOKIE).copied().collect();
-        (COOKIE, both)
-    });
-    Some(Opt { udp_size: SERVER_UDP_SIZE, dnssec_ok: edns.dnssec_ok, options: cookie.into_iter().collect() })
-}
-
-fn fate_of(entry: &Entry, query: &Got) -> Fate {
-    let adjust = &entry.adjust;
-    if adjust.unreachable {
-        return Fate::Unreachable;
-    }
-    if adjust.do_not_answer {
-        return Fate::Silence;
-    }
-    let after = ROUND_TRIP + adjust.delay;
-    let own_id = query.header.id ^ 0x5a5a;
-    if let Some(raw) = &entry.raw {
-        let mut bytes = raw.clone();
-        if let (true, Some(id)) = (adjust.raw_id, bytes.first_chunk_mut()) {
-            *id = query.header.id.to_be_bytes();
-        }
-        return Fate::Reply { bytes, after };
-    }
-    let template = &entry.message;
-    let mut question = template.question.clone();
-    if let (true, Some(ours), Some(theirs)) = (adjust.copy_id, &mut question, &query.question) {
-        ours.name = theirs.name.clone();
-    }
-    if adjust.copy_query {
-        question = query.question.clone();
-    }
-    if let (true, Some(question)) = (adjust.wrong_case, &mut question) {
-        question.name = other_case(&question.name);
-    }
-    let reply = Template {
-        question,
-        answer: template.answer.clone(),
-        authority: template.authority.clone(),
-        additional: template.additional.clone(),
-        ..*template
-    };
-    let opt = if adjust.no_edns { None } else { mirrored(query, Some(entry)) };
-    let id = if adjust.copy_id && !adjust.wrong_id { query.header.id } else { own_id };
-    Fate::Reply { bytes: encode(id, &reply, opt.as_ref()), after }
-}
-
-/// `name` with the case of every letter turned.
-fn other_case(name: &Name) -> Name {
-    let turned: Vec<u8> =
-        name.as_wire().iter().map(|b| if b.is_ascii_alphabetic() { b ^ 0x20 } else { *b }).collect();
-    Name::from_wire(&turned).unwrap_or_else(|_| name.clone())
-}
-
-fn servfail(query: &Got) -> Fate {
-    let reply = Template {
-        flags: cnamed::wire::Header::QR,
-        rcode: 2,
-        question: query.question.clone(),
-        ..Template::default()
-    };
-    Fate::Reply { bytes: encode(query.header.id, &reply, mirrored(query, None).as_ref()), after: ROUND_TRIP }
+/// What a recording says to a question that it does not hold.
+fn not_recorded() -> Fate {
+    let error = io::Error::new(io::ErrorKind::NetworkUnreachable, "not in the recording");
+    Fate::Error { error, after: Duration::ZERO, turn: None }
 }
 
 impl Network for Script {
@@ -262,22 +205,25 @@ impl Network for Script {
         query: &'a [u8],
         accept: &'a Accept<'a>,
         until: Instant,
-    ) -> BoxFuture<'a, Result<Vec<u8>, ExchangeError>> {
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         Box::pin(async move {
             match self.fate(to, transport, query) {
-                Fate::Reply { bytes, after } if Instant::now() + after <= until => {
-                    tokio::time::sleep(after).await;
+                Fate::Reply { bytes, after, turn } if Instant::now() + after <= until => {
+                    self.turns.wait(after, turn).await;
                     match accept(&bytes) {
-                        Verdict::Take => Ok(bytes),
+                        Verdict::Take => Ok(Arrival { octets: bytes, rtt: after }),
                         Verdict::NearMiss => Err(ExchangeError::NearMiss),
                     }
                 }
-                Fate::Reply { .. } | Fate::Silence => {
-                    tokio::time::sleep_until(until).await;
-                    Err(ExchangeError::TimedOut)
+                Fate::Error { error, after, turn } if Instant::now() + after <= until => {
+                    if !after.is_zero() {
+                        self.turns.wait(after, turn).await;
+                    }
+                    Err(ExchangeError::Io(error))
                 }
-                Fate::Unreachable => {
-                    Err(ExchangeError::Io(io::Error::from(io::ErrorKind::NetworkUnreachable)))
+                Fate::Reply { .. } | Fate::Silence | Fate::Error { .. } => {
+                    sleep_until(until).await;
+                    Err(ExchangeError::TimedOut)
                 }
             }
         })
@@ -290,8 +236,10 @@ impl Network for Script {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::COOKIE;
-    use super::super::parse::{parse, question};
+    use super::super::message::{COOKIE, Opt, encode};
+    use super::super::parse::parse;
+    use super::super::records::question;
+    use super::super::script::Template;
     use super::*;
 
     const TEXT: &str = "CONFIG_END\nSCENARIO_BEGIN x\n\
@@ -319,7 +267,10 @@ mod tests {
         let to = SocketAddr::new(to.parse().unwrap(), 53);
         let until = start + Duration::from_secs(2);
         let result = script.exchange(to, Transport::Udp, &query, &accept, until).await;
-        Asked { result: result.map(|b| Got::read(&b, Transport::Udp).unwrap()), took: start.elapsed() }
+        Asked {
+            result: result.map(|came| Got::read(&came.octets, Transport::Udp).unwrap()),
+            took: start.elapsed(),
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,20 +4,22 @@
 
 use std::fmt::Write as _;
 
-use cnamed::master;
-use cnamed::rrset::{Question, RrType};
-use cnamed::wire::reader::{Field, Section, layout};
-use cnamed::wire::{Edns, Header, Message, Name};
-use cnamed::world::Transport;
+use crate::master;
+use crate::rrset::{Question, RrType};
+use crate::wire::reader::{Field, Section, layout};
+use crate::wire::{Edns, Header, Message, Name};
+use crate::world::Transport;
 
-use super::parse::{FLAGS, RCODES, Rr, Template};
+use super::script::{FLAGS, RCODES, Rr, Template};
 
-/// EDNS option codes (the IANA registry).
+/// EDNS option code of cookies (RFC 7873 §4).
 pub const COOKIE: u16 = 10;
+/// EDNS option code of Extended DNS Errors (RFC 8914 §2).
 pub const EDE: u16 = 15;
 
 /// The OPT record to write.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Opt {
     pub udp_size: u16,
     pub dnssec_ok: bool,
@@ -79,6 +81,7 @@ fn push_opt(out: &mut Vec<u8>, opt: &Opt, rcode: u16) {
 
 /// A message that came: a query of the resolver, or its answer.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Got {
     bytes: Vec<u8>,
     pub over: Transport,
@@ -96,7 +99,7 @@ impl Got {
     pub fn read(bytes: &[u8], over: Transport) -> Result<Got, String> {
         let message = Message::parse(bytes).map_err(|e| e.to_string())?;
         let section = |section: Section| -> Result<Vec<Rr>, String> {
-            let record = |r: cnamed::wire::Record<'_>| {
+            let record = |r: crate::wire::Record<'_>| {
                 Some(Rr {
                     owner: r.owner()?,
                     ttl: r.ttl(),
@@ -166,11 +169,13 @@ pub fn show(rr: &Rr) -> String {
     format!("{} {} {} {} {rdata}", rr.owner, rr.ttl, rr.class, rr.rtype)
 }
 
+/// An RCODE by mnemonic, or by number.
 pub fn rcode_name(rcode: u16) -> String {
     let known = RCODES.iter().find(|(_, number)| *number == rcode);
     known.map_or_else(|| format!("RCODE{rcode}"), |(name, _)| (*name).to_owned())
 }
 
+/// The flags that are set, by mnemonic.
 pub fn flag_names(flags: u16) -> String {
     let set: Vec<&str> = FLAGS.iter().filter(|(_, bit)| flags & bit != 0).map(|(name, _)| *name).collect();
     set.join(" ")
@@ -209,7 +214,7 @@ fn folded(rtype: RrType, rdata: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::{question, record};
+    use super::super::records::{question, record};
     use super::*;
 
     #[test]
