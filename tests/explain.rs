@@ -52,7 +52,7 @@ fn a_name_is_explained_from_the_network_and_then_from_the_cache() {
     assert_eq!((cached.rcode, said.len()), (0, 6), "{said:#?}");
     assert!(cached.ttls.iter().all(|ttl| *ttl == 0));
     assert_eq!(cached.question.unwrap().class, Class::CH);
-    assert!(said[0].starts_with("1. www.example.com. ") && said[0].ends_with(" [cached]"), "{said:#?}");
+    assert!(said[0].starts_with("1. www.example.com. ") && said[0].contains(" [cached]"), "{said:#?}");
     assert!(said[3].starts_with("4. pop7.example.org. ") && said[3].contains(" A 203.0.113.80 [cached]"));
     assert_eq!(said[4], "NOERROR: 3 aliases, 1 record");
     assert!(said[5].starts_with("no message sent, "));
