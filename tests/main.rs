@@ -9,6 +9,7 @@ mod config;
 mod docs;
 mod explain;
 mod flood;
+mod gate;
 mod lab;
 mod layers;
 mod persist;
