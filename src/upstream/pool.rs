@@ -3,7 +3,7 @@
 //! Knows: when that is worth it and when it is safe. Making, binding, connecting, registering and
 //! closing a socket is a quarter of what a question to a server costs, so under load a socket is used
 //! again; and its port must stay a secret all the same. Does not know: what is sent. One pool per
-//! thread, since a socket is registered with its thread's runtime. Shown by `sockets::pool_*`.
+//! thread, since a socket is registered with its thread's runtime. Shown by: the tests below.
 //!
 //! What keeps ports unpredictable (RFC 5452 §9.2, §10):
 //! - A port is drawn at random from 64,512. Below [`BUSY`] questions a second each question has its
@@ -142,4 +142,76 @@ pub(super) fn put_back(owner: u64, server: SocketAddr, idle: Idle, now: Instant)
             pool.count += 1;
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    const OWNER: u64 = u64::MAX;
+
+    async fn open(permits: &Arc<Semaphore>, now: Instant) -> Idle {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Idle::new(socket, Arc::clone(permits).try_acquire_owned().unwrap(), now)
+    }
+
+    fn server(last: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, last], 53))
+    }
+
+    /// Asks `server` so often, `gap` apart; how many sockets that took, and the most questions that one
+    /// carried. (Ports tell nothing here: the system gives those of closed sockets away again.)
+    async fn ask(to: SocketAddr, times: u32, gap: Duration, begin: Instant) -> (usize, u8) {
+        let permits = Arc::new(Semaphore::new(1_000));
+        let (mut sockets, mut most) = (0, 0);
+        for i in 0..times {
+            let now = begin + gap * i;
+            let idle = match take(OWNER, to, now) {
+                Some(idle) => idle,
+                None => open(&permits, now).await,
+            };
+            sockets += usize::from(idle.uses == 1);
+            most = most.max(idle.uses);
+            put_back(OWNER, to, idle, now);
+        }
+        (sockets, most)
+    }
+
+    #[tokio::test]
+    async fn below_a_thousand_a_second_each_question_has_its_own_port() {
+        assert_eq!(ask(server(1), 300, Duration::from_micros(1_250), Instant::now()).await, (300, 1));
+    }
+
+    #[tokio::test]
+    async fn above_a_port_is_used_sixteen_times_and_no_more() {
+        let (sockets, most) = ask(server(1), 2_000, Duration::from_micros(100), Instant::now()).await;
+        assert_eq!(most, MOST_USES);
+        // The first hundred questions do not know yet that there will be so many.
+        let least = 100 + (2_000 - 100) / usize::from(MOST_USES);
+        assert!((least..=least + 2).contains(&sockets), "{sockets}");
+    }
+
+    #[tokio::test]
+    async fn no_port_lives_longer_than_two_seconds_nor_is_shown_to_another_server() {
+        let permits = Arc::new(Semaphore::new(1_000));
+        let mut now = Instant::now();
+        ask(server(1), 200, Duration::from_micros(100), now).await;
+        now += Duration::from_millis(20);
+        put_back(OWNER, server(2), open(&permits, now).await, now);
+        let port = |idle: &Idle| idle.socket.local_addr().unwrap().port();
+        let first = take(OWNER, server(2), now).unwrap();
+        let used = port(&first);
+        put_back(OWNER, server(2), first, now);
+        assert_ne!(take(OWNER, server(1), now).map(|idle| port(&idle)), Some(used));
+        assert!(take(OWNER, server(3), now).is_none());
+        // It stays busy for two seconds, in which nobody asks the second server.
+        ask(server(1), 20_000, Duration::from_micros(100), now).await;
+        now += LONGEST_USE;
+        assert!(take(OWNER, server(2), now).is_none());
+        assert!(take(OWNER - 1, server(1), now).is_none(), "another owner");
+    }
 }
