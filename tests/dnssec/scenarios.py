@@ -907,6 +907,14 @@ def clients():
     s.change(good).wait(301)
     s.ask("bad.alpha.").secure()
 
+    world, zone = one_zone("www.node A 192.0.2.101\nwww A 192.0.2.102\n")
+    for rtype in ("A", "NS"):
+        world.at("alpha.").tweak("node.alpha.", rtype, lambda r: replace(r, rcode="NXDOMAIN"))
+    s = Scenario("bogus_nxdomain_reaches_no_name_below", "That a name does not exist says something of names below only where it is not bogus (RFC 8020 §2, RFC 4035 §4.7).", world)
+    s.ask("node.alpha.").bogus(12)
+    s.ask("www.node.alpha.").secure()
+    s.ask("node.alpha.").bogus(12).sent(0)
+
     world, zone = one_zone()
     other = world.second_server("alpha.", "192.0.2.11")
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
