@@ -225,7 +225,9 @@ impl Walker {
         denial: &Denial,
         life: u32,
     ) -> (Trust, u32) {
-        let Some(signer) = denial.proof.iter().flat_map(verify::signers).next() else {
+        // The one by whose keys it was judged: the deepest, but not the child.
+        let signers = denial.proof.iter().flat_map(verify::signers).filter(|signer| zone.is_below(signer));
+        let Some(signer) = signers.max_by_key(Name::label_count) else {
             return (Trust::Bogus(Reason::DenialMissing), BROKEN_TTL);
         };
         let proofs = Proofs::new(&signer, &denial.proof);
