@@ -723,7 +723,7 @@ impl View<'_> {
     }
 
     /// NXDOMAIN at the name or at one above it: nothing is below a name that does not exist
-    /// (RFC 8020 §2).
+    /// (RFC 8020 §2). A bogus one would take a whole subtree down with its name.
     fn nxdomain(&self, name: &Name) -> Option<Hop> {
         let (mut rest, told) = (name.as_wire(), self.own.knows_denials());
         while let Some((&octets, _)) = rest.split_first().filter(|(octets, _)| **octets > 0) {
@@ -732,6 +732,7 @@ impl View<'_> {
                 let at = Name::from_wire(rest).ok()?;
                 if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
                     && let Content::NxDomain(soa) = &entry.content
+                    && (at == *name || !entry.is_bogus())
                 {
                     return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
                 }

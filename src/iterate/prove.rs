@@ -168,23 +168,24 @@ impl Walker {
         candidate: Option<&RrSet>,
     ) -> (Trust, u32) {
         let anchors = case.anchors;
-        if anchors.closest(zone).is_none() {
+        let Some((anchor, _)) = anchors.closest(zone) else {
             return (Trust::Insecure(None), MAX_TRUST_TTL);
-        }
+        };
         if let Some(anchored) = anchors.at(zone) {
             if candidate.is_none() {
                 self.tell_tags(&case.request.config, zone);
             }
             return self.prove_keys(case, zone, anchored, candidate, MAX_TRUST_TTL).await;
         }
-        // Below what is insecure everything is; no DS needs to be asked for.
+        // Below what is insecure everything is, down to the next anchor; no DS needs to be asked for.
         let now = self.world.clock.now();
         if let Some(parent) = zone.parent()
             && let Some(cut) = self.cache.cuts.closest(&parent, now)
-            && anchors.closest(&cut.zone).is_some()
+            && cut.zone.is_at_or_below(anchor)
             && let Trust::Insecure(_) = self.trust(case, &cut.zone, None).await
         {
-            return (Trust::Insecure(None), MAX_TRUST_TTL);
+            // Not to be stored: it holds as long as what is known of the zone above.
+            return (Trust::Insecure(None), 0);
         }
         let question = Question::new(zone.clone(), RrType::DS);
         let scope = case.proof_scope(&question);
@@ -224,7 +225,9 @@ impl Walker {
         denial: &Denial,
         life: u32,
     ) -> (Trust, u32) {
-        let Some(signer) = denial.proof.iter().flat_map(verify::signers).next() else {
+        // The one by whose keys it was judged: the deepest, but not the child.
+        let signers = denial.proof.iter().flat_map(verify::signers).filter(|signer| zone.is_below(signer));
+        let Some(signer) = signers.max_by_key(Name::label_count) else {
             return (Trust::Bogus(Reason::DenialMissing), BROKEN_TTL);
         };
         let proofs = Proofs::new(&signer, &denial.proof);

@@ -907,6 +907,14 @@ def clients():
     s.change(good).wait(301)
     s.ask("bad.alpha.").secure()
 
+    world, zone = one_zone("www.node A 192.0.2.101\nwww A 192.0.2.102\n")
+    for rtype in ("A", "NS"):
+        world.at("alpha.").tweak("node.alpha.", rtype, lambda r: replace(r, rcode="NXDOMAIN"))
+    s = Scenario("bogus_nxdomain_reaches_no_name_below", "That a name does not exist says something of names below only where it is not bogus (RFC 8020 §2, RFC 4035 §4.7).", world)
+    s.ask("node.alpha.").bogus(12)
+    s.ask("www.node.alpha.").secure()
+    s.ask("node.alpha.").bogus(12).sent(0)
+
     world, zone = one_zone()
     other = world.second_server("alpha.", "192.0.2.11")
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
@@ -1026,6 +1034,16 @@ def anchors():
     s.ask("www.low.sub.alpha.").insecure()
     s.ask("low.sub.alpha.", "DS").insecure()
     s.ask("www.alpha.").secure()
+    s = Scenario("three_zones_gap_closed", "That a zone is insecure for what is above it is held no longer than that (RFC 4035 §4.5, RFC 2308 §5).", world)
+    s.ask("www.low.sub.alpha.").insecure()
+    s.change(three()).wait(3601)
+    s.ask("www.low.sub.alpha.").secure()
+    world = three(ds={"sub.alpha.": []})
+    sub = world.zone_of("www.sub.alpha.")
+    world.at("alpha.").spoil("sub.alpha.", "NSEC", lambda held: replace(held, sigs=[sub.rrsig(held, sub.keys[0]), *held.sigs]))
+    s = Scenario("three_zones_gap_signed_twice", "A signature by the child beside the parent's takes nothing from the denial of its DS (RFC 6840 §5.12, §4.4).", world)
+    s.ask("www.sub.alpha.").insecure()
+    s.ask("www.low.sub.alpha.").insecure()
     world = three(ds={"sub.alpha.": [Key("sub.alpha.", seed="other").ds()]})
     s = Scenario("three_zones_bogus", "Below a bogus zone everything is bogus (RFC 4035 §5.5).", world)
     s.ask("www.low.sub.alpha.").bogus(9)
@@ -1134,13 +1152,17 @@ def forwarders():
     class Forwarder(Server):
         """Resolves, with DO, and judges nothing."""
 
+        def __init__(self, world, zones):
+            super().__init__("192.0.2.200", zones)
+            self.world = world
+
         def respond(self, name, rtype):
-            response = made.resolve(name, rtype)
+            response = self.world.resolve(name, rtype)
             response.aa = False
             response.answer = self.spoiled(response.answer)
             return response
 
-    forwarder = Forwarder("192.0.2.200", [made.root])
+    forwarder = Forwarder(made, [made.root])
     forwarder.spoil("bad.alpha.", "A", corrupted)
     made.servers = [forwarder]
     s = Scenario("behind_a_forwarder", "What a forwarder says is proven like anything else (RFC 4035 §4.2, RFC 6840 §5.9).", made, ["forward-addr: 192.0.2.200"])
@@ -1148,6 +1170,19 @@ def forwarders():
     s.ask("no.alpha.").secure()
     s.ask("www.null.alpha.").insecure()
     s.ask("bad.alpha.").bogus(6)
+
+    # An island below what is insecure, whose delegations no walk has seen.
+    alpha, island, sub = Zone("alpha.", PLAIN, keys=[]), Zone("in.alpha.", PLAIN), Zone("sub.in.alpha.", PLAIN)
+    made = World(alpha, island, sub)
+    forwarder = Forwarder(made, [island])
+    forwarder.spoil("bad.sub.in.alpha.", "A", corrupted)
+    made.servers = [made.at("."), made.at("alpha."), forwarder]
+    routes = 'cnamed-forward: [{ zone = "in.alpha.", servers = ["192.0.2.200"] }]'
+    s = Scenario("anchor_below_what_is_insecure", "What is insecure above a trust anchor is no word on the zones below it (RFC 4035 §5, RFC 6840 §5.10).", made, [routes],
+                 anchors=[*made.anchors(), island.keys[0].anchor()])  # fmt: skip
+    s.ask("www.alpha.").insecure()
+    s.ask("www.sub.in.alpha.").secure()
+    s.ask("bad.sub.in.alpha.").bogus(6)
 
 
 def aggressive_limits(how, nsec3):
