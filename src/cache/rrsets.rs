@@ -610,6 +610,7 @@ impl RrSets {
             _ => {}
         }
         if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_))
+            && !entry.is_bogus()
             && !self.stamps.of(&key.name, true).is_blank()
         {
             below |= self.cache.remove(&Key::new(&key.name, ALL_TYPES)).is_some();
@@ -800,4 +801,32 @@ impl View<'_> {
 enum Left {
     Fresh(u32),
     Stale,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_bogus_takes_no_secure_denial_away() {
+        let rrsets = RrSets::new(1 << 20, &config::Config::default().cache, Arc::default());
+        let (now, name): (_, Name) = (Instant::now(), "x.alpha.".parse().unwrap());
+        let asked = Question::new(name.clone(), RrType::A);
+        let soa = RrSet::new("alpha.".parse().unwrap(), RrType::SOA, 300, [&[0, 0, 0, 1, 44][..]]);
+        let denied = Reply::NxDomain { soa: Some(soa), proof: Proof::default() };
+        let (hop, rank) = rrsets.hop_of(denied).unwrap();
+        rrsets.settle(
+            &Scratch::default(),
+            &asked,
+            hop,
+            rank,
+            &Judged::secure_by_proof(300, Proof::default()),
+            now,
+        );
+        let forged = rrsets.hop_of_set(RrSet::new(name.clone(), RrType::A, 300, [&[192, 0, 2, 1][..]]));
+        let bogus = Judged::bogus(Reason::SignatureInvalid);
+        rrsets.settle(&Scratch::default(), &asked, forged, rank, &bogus, now);
+        let still = rrsets.look_up(&Scratch::default(), &name, RrType::AAAA, Freshness::Live, now);
+        assert!(matches!(still, Some(Hop::NxDomain(_))), "{still:?}");
+    }
 }
