@@ -2,7 +2,7 @@
 //!
 //! Knows: that something new is written beside a file, reaches the disk, and takes its place at once.
 //! Whoever may read it is its owner alone. Does not know: what is in it. Shown by: the tests of
-//! `cache::file` and `cli::anchors`, `tests/persist.rs`.
+//! `cache::file` and `cli::anchors`, `tests/persist.rs`, `tests/replay.rs`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
     let beside = beside(path);
     let written = (|| {
+        refuse_others(path)?;
         let file = create(&beside)?;
         let written = write(&file)?;
         file.sync_all()?;
@@ -40,8 +41,17 @@ pub fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io
 /// # Errors
 /// When not, as [`replace`] would say.
 pub fn try_folder(path: &Path) -> io::Result<()> {
+    refuse_others(path)?;
     let beside = beside(path);
     create(&beside).and_then(|_| fs::remove_file(&beside))
+}
+
+/// Renaming would do away with a device, a pipe or a socket that stands there.
+fn refuse_others(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => Err(io::Error::other("is no regular file")),
+        _ => Ok(()),
+    }
 }
 
 /// Always the same name: what a killed process left is found and goes.

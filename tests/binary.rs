@@ -857,6 +857,20 @@ fn trace_exit_codes_say_how_it_ended() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    for arguments in [&["trace", "--lab", "www.example.com"][..], &["check", "--lab", "www.example.com"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_cnamed")).args(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            String::from_utf8(output.stderr).unwrap().contains("cannot write to stdout"),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
 fn trace_without_a_network_exits_3() {
     // Loopback addresses on which nobody listens: refused at once, as an absent network would be.
     let hints = file("nobody.hints", ". NS a.root.\na.root. A 127.77.77.77\n");

@@ -2,6 +2,8 @@
 //! aside, and the scenario runner plays it. For every name of `docs/lab.md`; and, when the
 //! environment names a configuration and questions, through real sockets (`docs/testing.md`).
 
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -208,6 +210,23 @@ fn a_replay_says_what_it_lacks_and_what_it_cannot_read() {
     assert_eq!(output.status.code(), Some(2));
     let (output, _) = cnamed(&["trace", "--lab", "a.example", "--record", "/nowhere/at/all.rpl"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_recording_takes_the_place_of_a_file_and_of_nothing_else() {
+    let file = Own::new("a.socket");
+    let _listening = UnixListener::bind(&file.0).unwrap();
+    let (output, said) = cnamed(&["trace", "--lab", "a.example", "--record", file.path()]);
+    assert!(std::fs::metadata(&file.0).unwrap().file_type().is_socket());
+    assert_eq!((output.status.code(), said.as_str()), (Some(2), ""));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is no regular file"));
+}
+
+#[test]
+fn a_recording_is_its_owners_alone() {
+    let file = Own::new("private.rpl");
+    let (_, _) = cnamed(&["trace", "--lab", "a.example", "--record", file.path()]);
+    assert_eq!(std::fs::metadata(&file.0).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub mod saver;
 pub mod serve;
 pub mod trace;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -190,14 +190,21 @@ pub fn configuration(path: Option<&Path>) -> Result<Config, ExitCode> {
     })
 }
 
-/// Writes a result and a newline to stdout. That nobody reads any more (`| head`) is no error.
+/// Writes a result and a newline to stdout. That nobody reads any more (`| head`) is no error; that
+/// it cannot be kept ends the program, or half a result would pass for a whole one.
 pub fn tell(result: &str) {
-    _ = writeln!(std::io::stdout(), "{}", result.trim_end_matches('\n'));
+    match writeln!(io::stdout(), "{}", result.trim_end_matches('\n')) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cnamed: cannot write to stdout: {why}"));
+            std::process::exit(BAD_USAGE.into());
+        }
+        _ => {}
+    }
 }
 
 /// Writes a message to stderr.
 pub fn complain(message: &str) {
-    _ = writeln!(std::io::stderr(), "{message}");
+    _ = writeln!(io::stderr(), "{message}");
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use crate::wire::Name;
 pub const MAX_NAMES: usize = 100_000;
 /// Octets of standard input: as many names of the longest kind, every octet escaped.
 const MAX_INPUT: u64 = MAX_NAMES as u64 * 4 * 256;
+/// Characters that are repeated of a line that is no name.
+const MAX_SHOWN: usize = 256;
 /// What stands for standard input in arguments, and in messages.
 const DASH: &str = "-";
 const STDIN: &str = "<stdin>";
@@ -97,12 +99,22 @@ impl Gathered {
                 Ok(name) => self.add(name)?,
                 Err(why) => {
                     self.wanted.refused += 1;
-                    complaints.push(format!("{STDIN}:{number}: `{written}` is not a domain name: {why}"));
+                    let shown = harmless(written);
+                    complaints.push(format!("{STDIN}:{number}: `{shown}` is not a domain name: {why}"));
                 }
             }
         }
         Ok(complaints)
     }
+}
+
+/// What a stranger wrote, with nothing in it that a terminal would obey, and not without end.
+fn harmless(written: &str) -> String {
+    let mut shown: String = written.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    if written.chars().nth(MAX_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -121,6 +133,15 @@ mod tests {
         assert_eq!(complaints[0], "<stdin>:5: `a..b` is not a domain name: an empty label");
         assert!(complaints[1].starts_with("<stdin>:7: "), "{complaints:?}");
         assert!(gathered.lines(b"\xff\xfe.example").unwrap().len() == 1, "no UTF-8, no name");
+    }
+
+    #[test]
+    fn a_complaint_is_short_and_no_command_to_a_terminal() {
+        let complaints = |text: &str| Gathered::default().lines(text.as_bytes()).unwrap();
+        let escape = complaints("a\u{1b}]0;title\u{7}..b");
+        assert!(escape[0].contains(r"`a\u{1b}]0;title\u{7}..b` is not"), "{escape:?}");
+        let long = complaints(&"a".repeat(100_000));
+        assert!(long[0].contains('…') && long[0].len() < 400, "{}", long[0].len());
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Setup {
         config.routes.retain(|route| given.iter().all(|other| other.zone != route.zone));
         config.routes.append(&mut given);
         if let Some(file) = &args.record {
-            setup.tape = Tape::Recorded(Recorded::new(file, Arc::clone(&setup.network)));
+            setup.tape = Tape::Recorded(Recorded::new(file, Arc::clone(&setup.network))?);
         } else if args.replay.is_none() {
             // A recording cannot hold it.
             setup.points = StateFile::of(&setup.config).read()?;

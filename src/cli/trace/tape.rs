@@ -3,7 +3,7 @@
 //! Knows: files, which settings a replay takes from where. Does not know: the dialect (`scenario`).
 //! Shown by: `tests/replay.rs`.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::args::TraceArgs;
 use crate::config::Config;
+use crate::replace;
 use crate::resolver::Answer;
 use crate::rrset::Question;
 use crate::scenario::network::Script;
@@ -41,10 +42,11 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Begins now.
-    pub fn new(file: &Path, network: Arc<dyn Network>) -> Recorded {
+    /// Begins now, if there is where to write.
+    pub fn new(file: &Path, network: Arc<dyn Network>) -> Result<Recorded, String> {
+        replace::try_folder(file).map_err(|e| format!("{}: {e}", file.display()))?;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Recorded { file: file.to_owned(), recorder: Recorder::new(network), seed: Rng::os().u64(), wall }
+        Ok(Recorded { file: file.to_owned(), recorder: Recorder::new(network), seed: Rng::os().u64(), wall })
     }
 
     /// The world that is recorded.
@@ -65,24 +67,10 @@ impl Recorded {
             exchanges: &self.recorder.exchanges(),
             answer,
         };
-        replace(&self.file, &recording.to_text()).map_err(|e| format!("{}: {e}", self.file.display()))
+        let text = recording.to_text();
+        replace::replace(&self.file, |mut file| file.write_all(text.as_bytes()))
+            .map_err(|e| format!("{}: {e}", self.file.display()))
     }
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let written = (|| {
-        let mut file = File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    })();
-    if written.is_err() {
-        let _not_there = fs::remove_file(&beside);
-    }
-    written
 }
 
 /// A recording that is resolved from.
