@@ -174,7 +174,10 @@ impl Network for Recorder {
             if matches!(result, Err(ExchangeError::TimedOut)) {
                 return result;
             }
-            let turn = self.turns.take(since).await;
+            // After a stall, timers that went off meanwhile are due as well: while this waited for its
+            // turn they would be heard first, as in a replay they are not.
+            let turn =
+                if stalled.is_zero() { self.turns.take(since).await } else { self.turns.take_at_once() };
             match result {
                 Ok(Arrival { octets, rtt }) => {
                     let rtt = in_microseconds(rtt.saturating_sub(stalled));

@@ -32,6 +32,14 @@ struct State {
 }
 
 impl State {
+    /// The next turn is taken.
+    fn give(&mut self, now: Instant) -> u32 {
+        let turn = self.next;
+        self.next = turn.saturating_add(1);
+        self.last = Some(now);
+        turn
+    }
+
     /// When the next may come.
     fn free_at(&self) -> Option<Instant> {
         self.last.map(|last| last + TICK)
@@ -49,6 +57,11 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Turns {
+    /// The turn of a reply that is handed on now, whenever the last one was.
+    pub(super) fn take_at_once(&self) -> u32 {
+        lock(&self.state).give(Instant::now())
+    }
+
     /// The turn of a reply that has come to a question sent at `sent`, when it may be handed on.
     pub(super) async fn take(&self, sent: Instant) -> u32 {
         sleep_until(sent + TICK).await;
@@ -58,12 +71,7 @@ impl Turns {
                 let now = Instant::now();
                 match state.free_at().filter(|free_at| *free_at > now) {
                     Some(free_at) => free_at,
-                    None => {
-                        let turn = state.next;
-                        state.next = turn.saturating_add(1);
-                        state.last = Some(now);
-                        return turn;
-                    }
+                    None => return state.give(now),
                 }
             };
             sleep_until(free_at).await;
