@@ -203,3 +203,52 @@ impl Network for Recorder {
         self.network.routes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both replies come at once, after this process did not run for longer than a timer; the first server's
+    /// exchange is what keeps it from running.
+    struct Stalling;
+
+    impl Network for Stalling {
+        fn exchange<'a>(
+            &'a self,
+            to: SocketAddr,
+            _transport: Transport,
+            _query: &'a [u8],
+            _accept: &'a Accept<'a>,
+            _until: Instant,
+        ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                if to.port() == 1 {
+                    std::thread::sleep(4 * BEAT);
+                }
+                Ok(Arrival { octets: vec![0], rtt: Duration::ZERO })
+            })
+        }
+
+        fn routes(&self) -> Routes {
+            Routes { v4: true, v6: false }
+        }
+    }
+
+    #[tokio::test]
+    async fn replies_that_come_after_a_stall_are_handed_on_before_timers_are_heard() {
+        let recorder = Recorder::new(Arc::new(Stalling));
+        let accept = |_: &[u8]| Verdict::Take;
+        let until = Instant::now() + MAX_WAIT;
+        let ask = |port| {
+            let to = SocketAddr::from(([127, 0, 0, 1], port));
+            recorder.exchange(to, Transport::Udp, b"q", &accept, until)
+        };
+        let both = async { tokio::join!(biased; ask(1), ask(2)) };
+        tokio::select! {
+            biased;
+            came = both => assert!(came.0.is_ok() && came.1.is_ok()),
+            () = sleep(2 * BEAT) => panic!("a timer that went off during the stall was heard first"),
+        }
+    }
+}
