@@ -5,6 +5,7 @@ pub mod cache;
 pub mod chain;
 pub mod cli;
 pub mod config;
+pub mod datagrams;
 pub mod dnssec;
 pub mod failure;
 pub mod idn;

@@ -5,7 +5,7 @@
 //! a batch has one datagram. Shown by: `sockets::server_udp_*`, `sockets::wildcard_*`.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::ops::Range;
 
 use super::pktinfo::Asked;
@@ -91,7 +91,7 @@ impl Batch {
     ///
     /// # Errors
     /// What the system says; `WouldBlock` when there is nothing.
-    pub fn receive(&mut self, socket: &tokio::net::UdpSocket) -> io::Result<()> {
+    pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
         self.arrived.clear();
         self.answers.clear();
         self.out.clear();
@@ -103,7 +103,7 @@ impl Batch {
     ///
     /// # Errors
     /// `WouldBlock`: there is no room; to be called again when there is.
-    pub fn send(&mut self, socket: &tokio::net::UdpSocket) -> io::Result<()> {
+    pub fn send(&mut self, socket: &UdpSocket) -> io::Result<()> {
         while !self.answers.is_empty() {
             match self.system.send(socket, &self.out, &self.arrived, &self.answers) {
                 Ok(sent) => drop(self.answers.drain(..sent.min(self.answers.len()))),
@@ -155,7 +155,7 @@ mod system {
 
         pub fn receive(
             &mut self,
-            socket: &tokio::net::UdpSocket,
+            socket: &UdpSocket,
             requests: &mut [u8],
             arrived: &mut Vec<Arrived>,
         ) -> io::Result<()> {
@@ -203,7 +203,7 @@ mod system {
 
         pub fn send(
             &mut self,
-            socket: &tokio::net::UdpSocket,
+            socket: &UdpSocket,
             out: &[u8],
             arrived: &[Arrived],
             answers: &[(usize, Range<usize>)],
@@ -256,25 +256,25 @@ mod system {
 
         pub fn receive(
             &mut self,
-            socket: &tokio::net::UdpSocket,
+            socket: &UdpSocket,
             requests: &mut [u8],
             arrived: &mut Vec<Arrived>,
         ) -> io::Result<()> {
-            let (length, from) = socket.try_recv_from(requests)?;
+            let (length, from) = socket.recv_from(requests)?;
             arrived.push(Arrived { length, from, asked: None });
             Ok(())
         }
 
         pub fn send(
             &mut self,
-            socket: &tokio::net::UdpSocket,
+            socket: &UdpSocket,
             out: &[u8],
             arrived: &[Arrived],
             answers: &[(usize, Range<usize>)],
         ) -> io::Result<usize> {
             let Some((index, range)) = answers.first() else { return Ok(0) };
             if let (Some(to), Some(answer)) = (arrived.get(*index), out.get(range.clone())) {
-                socket.try_send_to(answer, to.from)?;
+                socket.send_to(answer, to.from)?;
             }
             Ok(1)
         }

@@ -21,14 +21,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::Respond;
 use super::batch::{Arrived, BATCH, Batch};
 use super::load::{Load, Stop};
 use super::pktinfo::{self, Asked};
+use crate::datagrams::Datagrams;
 use crate::world::Transport;
 
 /// Asked of the kernel for each direction; it grants what net.core.rmem_max and wmem_max allow. At
@@ -88,21 +87,21 @@ pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::UdpSo
 
 /// A bound socket in a worker's runtime.
 struct Listener {
-    socket: UdpSocket,
+    socket: Datagrams,
     wildcard: bool,
 }
 
 impl Listener {
     fn new(socket: std::net::UdpSocket) -> io::Result<Listener> {
         let wildcard = socket.local_addr()?.ip().is_unspecified();
-        Ok(Listener { socket: UdpSocket::from_std(socket)?, wildcard })
+        Ok(Listener { socket: Datagrams::new(socket)?, wildcard })
     }
 
     /// Fills the batch; empty when nothing is there. One that is not full has emptied the socket, and
     /// the runtime is told so: asking once more would cost a system call to learn nothing.
     fn receive(&self, batch: &mut Batch) -> io::Result<()> {
-        let received = self.socket.try_io(Interest::READABLE, || {
-            batch.receive(&self.socket)?;
+        let received = self.socket.take(|socket| {
+            batch.receive(socket)?;
             if batch.len() == BATCH { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
         });
         match received {
@@ -113,21 +112,15 @@ impl Listener {
 
     /// Sends what a batch has to send, waiting for room when there is none.
     async fn send_batch(&self, batch: &mut Batch) -> io::Result<()> {
-        match batch.send(&self.socket) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                self.socket.async_io(Interest::WRITABLE, || batch.send(&self.socket)).await
-            }
-            sent => sent,
-        }
+        self.socket.send(|socket| batch.send(socket)).await
     }
 
     async fn send(&self, answer: &[u8], to: SocketAddr, asked: Option<Asked>) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(asked) = asked {
-            let send = || pktinfo::send(self.socket.as_fd(), answer, to, asked);
-            return self.socket.async_io(Interest::WRITABLE, send).await;
+            return self.socket.send(|socket| pktinfo::send(socket.as_fd(), answer, to, asked)).await;
         }
-        self.socket.send_to(answer, to).await.map(|_| ())
+        self.socket.send(|socket| socket.send_to(answer, to)).await.map(|_| ())
     }
 }
 
@@ -149,7 +142,7 @@ pub async fn serve<R: Respond>(
         tokio::select! {
             biased;
             () = &mut stopping => break,
-            ready = listener.socket.readable() => ready?,
+            event = listener.socket.event() => drop(event?),
         }
         match answer_batch(&listener, &mut batch, &respond, &load).await {
             Ok(Next::Wait) => {}

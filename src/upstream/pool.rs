@@ -22,10 +22,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::UdpSocket;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+
+use crate::datagrams::Datagrams;
 
 /// Questions a second, of one thread, from which on sockets are used again.
 pub const BUSY: u32 = 1_000;
@@ -42,7 +43,7 @@ const BUSY_WINDOW: u32 = BUSY / 10;
 
 /// An open, connected socket between two questions.
 pub(super) struct Idle {
-    pub(super) socket: UdpSocket,
+    pub(super) socket: Datagrams,
     opened: Instant,
     uses: u8,
     _permit: OwnedSemaphorePermit,
@@ -50,7 +51,7 @@ pub(super) struct Idle {
 
 impl Idle {
     /// One just opened, which holds its place among the sockets that may be open.
-    pub(super) fn new(socket: UdpSocket, permit: OwnedSemaphorePermit, now: Instant) -> Idle {
+    pub(super) fn new(socket: Datagrams, permit: OwnedSemaphorePermit, now: Instant) -> Idle {
         Idle { socket, opened: now, uses: 1, _permit: permit }
     }
 
@@ -155,8 +156,9 @@ mod tests {
     const OWNER: u64 = u64::MAX;
 
     async fn open(permits: &Arc<Semaphore>, now: Instant) -> Idle {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        Idle::new(socket, Arc::clone(permits).try_acquire_owned().unwrap(), now)
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Idle::new(Datagrams::new(socket).unwrap(), Arc::clone(permits).try_acquire_owned().unwrap(), now)
     }
 
     fn server(last: u8) -> SocketAddr {

@@ -10,11 +10,10 @@ use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::sources::source_for;
+use crate::datagrams::Datagrams;
 use crate::world::{Accept, ExchangeError, Rng, Verdict};
 
 /// The lowest source port: RFC 5452 §9.2 wants "the range of available ports (53, or 1024 and
@@ -43,7 +42,7 @@ pub(super) fn open(
     sources: &[IpAddr],
     rng: &Rng,
     query: &[u8],
-) -> io::Result<(UdpSocket, bool)> {
+) -> io::Result<(Datagrams, bool)> {
     let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
     bind(&socket, source_for(to, sources, rng), rng)?;
     socket.connect(&to.into())?;
@@ -52,15 +51,15 @@ pub(super) fn open(
     // Sent before the runtime knows the socket: a fresh one has room, and waiting for "writable"
     // would cost a turn of the event loop.
     let sent = without_waiting(socket.send(query))?;
-    Ok((UdpSocket::from_std(socket)?, sent))
+    Ok((Datagrams::new(socket)?, sent))
 }
 
 /// Sends `query` if there is room; `false`: there is not.
 ///
 /// # Errors
 /// What the system says, also of what was sent before.
-pub(super) fn send_now(socket: &UdpSocket, query: &[u8]) -> io::Result<bool> {
-    without_waiting(SockRef::from(socket).send(query))
+pub(super) fn send_now(socket: &Datagrams, query: &[u8]) -> io::Result<bool> {
+    without_waiting(socket.socket().send(query))
 }
 
 fn without_waiting(sent: io::Result<usize>) -> io::Result<bool> {
@@ -78,19 +77,18 @@ fn without_waiting(sent: io::Result<usize>) -> io::Result<bool> {
 /// [`ExchangeError::NearMiss`] as soon as `accept` says so; [`ExchangeError::Io`] when the system
 /// or an ICMP message says that nothing will come.
 pub(super) async fn exchange(
-    socket: &UdpSocket,
+    socket: &Datagrams,
     to: SocketAddr,
     unsent: Option<&[u8]>,
     accept: &Accept<'_>,
 ) -> Result<Vec<u8>, ExchangeError> {
     if let Some(query) = unsent {
-        socket.send(query).await.map_err(ExchangeError::Io)?;
+        socket.send(|socket| socket.send(query)).await.map_err(ExchangeError::Io)?;
     }
     loop {
-        // An ICMP error makes a socket "error" without making it "readable".
-        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await.map_err(ExchangeError::Io)?;
-        if ready.is_error()
-            && let Some(error) = pending_error(socket)
+        let event = socket.event().await.map_err(ExchangeError::Io)?;
+        if event.is_error()
+            && let Some(error) = socket.take_error()
         {
             return Err(ExchangeError::Io(error));
         }
@@ -103,21 +101,12 @@ pub(super) async fn exchange(
     }
 }
 
-/// Takes the socket's error and forgets that it had one.
-fn pending_error(socket: &UdpSocket) -> Option<io::Error> {
-    let taken = socket.try_io(Interest::ERROR, || match socket.take_error()? {
-        Some(error) => Ok(error),
-        None => Err(io::ErrorKind::WouldBlock.into()),
-    });
-    taken.ok()
-}
-
 /// Reads one datagram from `to`; `None`: a near miss.
-fn receive(socket: &UdpSocket, to: SocketAddr, accept: &Accept<'_>) -> io::Result<Option<Vec<u8>>> {
+fn receive(socket: &Datagrams, to: SocketAddr, accept: &Accept<'_>) -> io::Result<Option<Vec<u8>>> {
     let mut buffer = SCRATCH.take();
     buffer.resize(MAX_DATAGRAM, 0);
     let judged = loop {
-        match socket.try_recv_from(&mut buffer) {
+        match socket.take(|socket| socket.recv_from(&mut buffer)) {
             Ok((_, from)) if (from.ip(), from.port()) != (to.ip(), to.port()) => {}
             Ok((length, _)) => {
                 let message = buffer.get(..length).unwrap_or_default();
@@ -127,9 +116,8 @@ fn receive(socket: &UdpSocket, to: SocketAddr, accept: &Accept<'_>) -> io::Resul
         }
     };
     SCRATCH.set(buffer);
-    // The runtime is told that there is no more, which is true but for what comes unasked: whoever
-    // uses the socket next need not find out by a system call.
-    let _ = socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    // True but for what comes unasked: whoever uses the socket next need not find out.
+    socket.is_empty_now();
     judged
 }
 
