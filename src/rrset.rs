@@ -180,7 +180,7 @@ impl Rdatas {
 
     /// Each RDATA, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        let mut rest = self.block();
+        let mut rest = self.as_block();
         std::iter::from_fn(move || {
             let (head, tail) = rest.split_first_chunk::<2>()?;
             let n = u16::from_be_bytes(*head) as usize;
@@ -190,8 +190,14 @@ impl Rdatas {
         })
     }
 
-    fn block(&self) -> &[u8] {
+    /// All of it: the length of each (two octets, big-endian) and its octets.
+    pub fn as_block(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
+    }
+
+    /// From what [`Rdatas::as_block`] gave; of anything else, what comes before it goes wrong.
+    pub fn from_block(block: &[u8]) -> Rdatas {
+        Rdatas((!block.is_empty()).then(|| Arc::from(block)))
     }
 
     /// How many.
@@ -201,12 +207,12 @@ impl Rdatas {
 
     /// None at all?
     pub fn is_empty(&self) -> bool {
-        self.block().is_empty()
+        self.as_block().is_empty()
     }
 
     /// Octets that the block takes.
     pub fn octets(&self) -> usize {
-        self.block().len()
+        self.as_block().len()
     }
 }
 

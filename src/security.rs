@@ -54,6 +54,25 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Each, at the place that `as usize` says.
+    pub const ALL: [Reason; 15] = [
+        Reason::RrsigsMissing,
+        Reason::SignatureExpired,
+        Reason::SignatureNotYetValid,
+        Reason::SignatureExpiredBeforeValid,
+        Reason::SignatureInvalid,
+        Reason::SignatureUnfit,
+        Reason::DnskeyMissing,
+        Reason::NoZoneKeyBit,
+        Reason::DenialMissing,
+        Reason::DenialContradicts,
+        Reason::UnsupportedAlgorithm,
+        Reason::UnsupportedDigest,
+        Reason::TooMuchWork,
+        Reason::ChainBroken,
+        Reason::Indeterminate,
+    ];
+
     /// The INFO-CODE of RFC 8914.
     pub fn ede_code(self) -> u16 {
         match self {

@@ -33,7 +33,7 @@ use siphasher::sip::SipHasher13;
 use tokio::time::Instant;
 
 use super::Cache;
-use super::rrsets::{Entry, Key};
+use super::entry::{Entry, Key, Terms};
 use crate::config::Config;
 use crate::replace;
 use crate::security::Security;
@@ -43,7 +43,7 @@ use record::Record;
 /// No text begins like this, and no file that was carried in text mode.
 const MAGIC: [u8; 8] = *b"\x8acname\r\n";
 /// Of the layout of pages and records; another one is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Octets of a page: a few sectors, so that damage is contained, and more than nearly all RRsets
 /// take. A larger one (the answers of some 60 signed TXT records) is not kept.
 pub const PAGE: usize = 8_192;
@@ -432,9 +432,9 @@ impl Reading<'_> {
                 // A moment that this machine's clock cannot tell is too long ago.
                 now.checked_sub(age.saturating_add(passed)).is_some_and(|stored| {
                     // Proven anew when it is asked for.
-                    let (security, proof) = (Security::Unchecked, Proof::default());
-                    let entry = Entry { content, security, proof, rank, stored, life };
-                    cache.rrsets.restore(Key::new(&name, rtype), entry, now)
+                    let terms = Terms { security: Security::Unchecked, rank, stored, life };
+                    let entry = Entry { content, proof: Proof::default(), terms };
+                    cache.rrsets.restore(&Key::new(&name, rtype), entry, now)
                 })
             }
             Record::Cut { zone, servers, left } => {

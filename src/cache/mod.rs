@@ -10,11 +10,14 @@
 //! Shown by: `tests/scenarios/r34_*` … `r40_*`.
 
 pub mod cuts;
+mod entry;
 pub mod failures;
 pub mod file;
+mod packed;
 pub mod rrsets;
 pub mod servers;
 pub mod stamps;
+mod store;
 pub mod trust;
 
 use std::sync::Arc;

@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::entry::{ALL_TYPES, Content, Entry, Key, Terms};
 use super::stamps::{Reads, Stamp, Stamps};
+use super::store::Store;
 use crate::chain::Redirection;
 use crate::config;
-use crate::rrset::{Class, Question, RrSet, RrType};
+use crate::rrset::{Question, RrSet, RrType};
 use crate::security::{Reason, Security};
 use crate::trust::rank::{Rank, replaces};
 use crate::trust::scrub::{Proof, Reply};
@@ -35,97 +37,9 @@ const NO_SOA_TTL: u32 = 0;
 const COMMON_TYPES: [RrType; 8] =
     [RrType::A, RrType::AAAA, RrType::HTTPS, RrType::MX, RrType::TXT, RrType::NS, RrType::SOA, RrType::SRV];
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Key {
-    pub(super) name: Name,
-    pub(super) rtype: RrType,
-    class: Class,
-}
-
-/// Type 0 is reserved (RFC 6895 §3.1): the key under which NXDOMAIN stands for all types.
-pub(super) const ALL_TYPES: RrType = RrType(0);
-
 /// Does what is stored under this type also say something of names below?
 fn reaches_below(rtype: RrType) -> bool {
     rtype == ALL_TYPES || rtype == RrType::DNAME
-}
-
-impl Key {
-    pub(super) fn new(name: &Name, rtype: RrType) -> Key {
-        Key { name: name.clone(), rtype, class: Class::IN }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    Set(RrSet),
-    /// What the DNAME at `dname_owner` makes of `name` (R10); never read without it.
-    Rewritten {
-        name: Name,
-        dname_owner: Name,
-        /// `None`: a name that would be too long (R12).
-        result: Option<Name>,
-    },
-    NoData(Option<RrSet>),
-    NxDomain(Option<RrSet>),
-}
-
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) content: Content,
-    pub(super) security: Security,
-    pub(super) proof: Proof,
-    pub(super) rank: Rank,
-    pub(super) stored: Instant,
-    /// Seconds from `stored`.
-    pub(super) life: u32,
-}
-
-impl Entry {
-    fn left(&self, now: Instant) -> u32 {
-        let age = now.saturating_duration_since(self.stored).as_secs();
-        self.life.saturating_sub(u32::try_from(age).unwrap_or(u32::MAX))
-    }
-
-    fn expires(&self) -> Instant {
-        self.stored + Duration::from_secs(u64::from(self.life))
-    }
-
-    fn is_bogus(&self) -> bool {
-        matches!(self.security, Security::Bogus(_))
-    }
-
-    /// Does this, which lives and is settled, stay when something bogus comes instead?
-    fn outweighs(&self, newcomer: &Entry, now: Instant) -> bool {
-        let is_settled = matches!(self.security, Security::Secure | Security::Insecure);
-        newcomer.is_bogus() && is_settled && self.left(now) > 0
-    }
-
-    fn expired_for(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.expires())
-    }
-
-    fn octets(&self) -> u32 {
-        // The owner's octets are the key's.
-        let set = |s: &RrSet| allocated(s.rdata.octets()) + allocated(s.sigs.octets());
-        let inner = match &self.content {
-            Content::Set(s) => set(s),
-            Content::Rewritten { name, dname_owner, result } => {
-                name.len() + dname_owner.len() + result.as_ref().map_or(0, Name::len) + 48
-            }
-            Content::NoData(soa) | Content::NxDomain(soa) => {
-                soa.as_ref().map_or(0, |s| allocated(s.owner.len()) + set(s))
-            }
-        };
-        let proof: usize =
-            self.proof.iter().map(|s| size_of::<RrSet>() + allocated(s.owner.len()) + set(s)).sum();
-        (allocated(size_of::<Entry>()) + inner + proof) as u32
-    }
-}
-
-/// What so many octets take behind a reference count, as common allocators hand them out.
-fn allocated(octets: usize) -> usize {
-    if octets == 0 { 0 } else { (octets + 24).next_multiple_of(16) }
 }
 
 /// An RRset as it stands at one moment.
@@ -338,10 +252,10 @@ impl Scratch {
         lock(&self.known).keys().any(|key| key.rtype == ALL_TYPES)
     }
 
-    fn put(&self, key: Key, entry: Arc<Entry>) {
+    fn put(&self, key: Key, entry: Entry) {
         let mut map = lock(&self.known);
         if map.len() < SCRATCH_ENTRIES {
-            map.insert(key, entry);
+            map.insert(key, Arc::new(entry));
         }
     }
 }
@@ -357,7 +271,7 @@ pub enum Freshness {
 
 /// All RRsets and denials.
 pub struct RrSets {
-    cache: moka::sync::Cache<Key, Arc<Entry>>,
+    store: Store,
     min_ttl: u32,
     max_ttl: u32,
     max_negative_ttl: u32,
@@ -371,15 +285,8 @@ pub struct RrSets {
 impl RrSets {
     /// At most so many octets.
     pub fn new(octets: u64, settings: &config::Cache, stamps: Arc<Stamps>) -> RrSets {
-        let cache = moka::sync::Cache::builder()
-            .max_capacity(octets)
-            .weigher(|key: &Key, entry: &Arc<Entry>| {
-                let key = allocated(size_of::<Key>()) + allocated(key.name.len());
-                super::ENTRY_OVERHEAD.saturating_add(entry.octets()).saturating_add(key as u32)
-            })
-            .build();
         RrSets {
-            cache,
+            store: Store::new(octets),
             min_ttl: settings.min_ttl,
             max_ttl: settings.max_ttl,
             max_negative_ttl: settings.max_negative_ttl,
@@ -407,7 +314,7 @@ impl RrSets {
         let cname = if rtype == RrType::CNAME { None } else { view.entry(name, RrType::CNAME) };
         // A CNAME that came later than other data at its owner has replaced it (R35).
         let occluded = !rtype.may_sit_beside_cname()
-            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.stored > e.0.stored && !c.0.is_bogus());
+            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.terms.stored > e.0.terms.stored && !c.0.terms.is_bogus());
         let exact = exact.filter(|_| !occluded);
         if let Some((entry, left)) = &exact
             && let Content::Set(set) = &entry.content
@@ -494,11 +401,8 @@ impl RrSets {
     ) -> Hop {
         let entry = |content: Content, life: u32, proof: &Proof| Entry {
             content,
-            security: judged.security.clone(),
             proof: proof.clone(),
-            rank,
-            stored: now,
-            life,
+            terms: Terms { security: judged.security.clone(), rank, stored: now, life },
         };
         let settled = |held: Held| {
             let left = held.left.min(judged.life);
@@ -577,48 +481,51 @@ impl RrSets {
     }
 
     fn put(&self, own: &Scratch, key: Key, entry: Entry, now: Instant) {
-        let entry = Arc::new(entry);
-        own.put(key.clone(), Arc::clone(&entry));
-        let mut below = reaches_below(key.rtype);
-        if entry.life == 0 {
+        let Key { ref name, rtype, .. } = key;
+        let terms = &entry.terms;
+        let mut below = reaches_below(rtype);
+        let is_set = matches!(entry.content, Content::Set(_));
+        if terms.life == 0 {
             // R38; and what stood here is known to be out of date.
-            if entry.rank != Rank::Volunteered {
+            if terms.rank != Rank::Volunteered {
                 self.changes.fetch_add(1, Ordering::Relaxed);
-                self.cache.invalidate(&key);
-                self.stamps.change(&key.name, below);
+                self.store.remove(name, rtype);
+                self.stamps.change(name, below);
             }
+            own.put(key, entry);
             return;
         }
-        let blank = self.stamps.of(&key.name, false).is_blank();
+        let blank = self.stamps.of(name, false).is_blank();
         if !blank
-            && let Some(old) = self.cache.get(&key)
-            && (!replaces(entry.rank, old.rank, old.left(now) > 0) || old.outweighs(&entry, now))
+            && let Some(old) = self.store.terms(name, rtype)
+            && (!replaces(terms.rank, old.rank, old.left(now) > 0) || old.outweighs(terms, now))
         {
+            own.put(key, entry);
             return;
         }
-        match key.rtype {
+        match rtype {
             // What is bogus takes nothing else away.
-            _ if blank || entry.is_bogus() => {}
+            _ if blank || terms.is_bogus() => {}
             RrType::CNAME => {
                 for rtype in COMMON_TYPES {
-                    self.cache.invalidate(&Key::new(&key.name, rtype));
+                    self.store.remove(name, rtype);
                 }
             }
-            rtype if !rtype.may_sit_beside_cname() && matches!(entry.content, Content::Set(_)) => {
-                self.cache.invalidate(&Key::new(&key.name, RrType::CNAME));
+            rtype if !rtype.may_sit_beside_cname() && is_set => {
+                self.store.remove(name, RrType::CNAME);
             }
             _ => {}
         }
-        if matches!(entry.content, Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_))
-            && !entry.is_bogus()
-            && !self.stamps.of(&key.name, true).is_blank()
+        if !matches!(entry.content, Content::NxDomain(_))
+            && !terms.is_bogus()
+            && !self.stamps.of(name, true).is_blank()
         {
-            below |= self.cache.remove(&Key::new(&key.name, ALL_TYPES)).is_some();
+            below |= self.store.remove(name, ALL_TYPES);
         }
         self.changes.fetch_add(1, Ordering::Relaxed);
-        let name = key.name.clone();
-        self.cache.insert(key, entry);
-        self.stamps.change(&name, below);
+        self.store.insert(&key, &entry);
+        self.stamps.change(name, below);
+        own.put(key, entry);
     }
 
     /// Counts what was stored or forgotten: the same number twice means that nothing was, but for
@@ -628,36 +535,35 @@ impl RrSets {
     }
 
     /// Everything that may still be of use, in no order; not for a thread that serves.
-    pub(super) fn usable(&self, now: Instant) -> impl Iterator<Item = (Arc<Key>, Arc<Entry>)> {
-        self.cache.iter().filter(move |(_, entry)| self.is_of_use(entry, now))
+    pub(super) fn usable(&self, now: Instant) -> impl Iterator<Item = (Key, Entry)> {
+        self.store.iter().filter(move |(_, entry)| self.is_of_use(&entry.terms, now))
     }
 
     /// Puts back what was kept elsewhere, into a cache that holds nothing yet: no rule of
     /// replacement is asked. Today's bounds hold for it too. `false`: of no use any more.
-    pub(super) fn restore(&self, key: Key, entry: Entry, now: Instant) -> bool {
+    pub(super) fn restore(&self, key: &Key, mut entry: Entry, now: Instant) -> bool {
         let bound = match entry.content {
             Content::NoData(_) | Content::NxDomain(_) => self.max_negative_ttl,
             Content::Set(_) | Content::Rewritten { .. } => self.max_ttl,
         };
-        let entry = Entry { life: entry.life.min(bound), ..entry };
-        let useful = self.is_of_use(&entry, now);
+        entry.terms.life = entry.terms.life.min(bound);
+        let useful = self.is_of_use(&entry.terms, now);
         if useful {
-            let (name, below) = (key.name.clone(), reaches_below(key.rtype));
-            self.cache.insert(key, Arc::new(entry));
-            self.stamps.change(&name, below);
+            self.store.insert(key, &entry);
+            self.stamps.change(&key.name, reaches_below(key.rtype));
         }
         useful
     }
 
-    fn is_of_use(&self, entry: &Entry, now: Instant) -> bool {
-        let stale = || self.stale_max_age.is_some_and(|max| entry.expired_for(now) <= max);
-        entry.life > 0 && (entry.left(now) > 0 || stale())
+    fn is_of_use(&self, terms: &Terms, now: Instant) -> bool {
+        let stale = || self.stale_max_age.is_some_and(|max| terms.expired_for(now) <= max);
+        terms.life > 0 && (terms.left(now) > 0 || stale())
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
-        self.cache.invalidate_all();
+        self.store.clear();
         self.stamps.change_all();
     }
 }
@@ -676,20 +582,20 @@ impl View<'_> {
         let stamp = self.read(name.as_wire(), reaches_below(rtype));
         let key = Key::new(name, rtype);
         if let Some(entry) = self.own.get(&key) {
-            let left = entry.left(self.now);
+            let left = entry.terms.left(self.now);
             return Some((entry, Left::Fresh(left)));
         }
         if stamp.is_blank() {
             return None;
         }
-        let entry = self.all.cache.get(&key)?;
-        let left = entry.left(self.now);
+        let entry = Arc::new(self.all.store.get(name, rtype)?);
+        let left = entry.terms.left(self.now);
         if left > 0 {
             return Some((entry, Left::Fresh(left)));
         }
         let stale = self.fresh == Freshness::Stale
-            && !matches!(entry.security, Security::Bogus(_))
-            && self.all.stale_max_age.is_some_and(|max| entry.expired_for(self.now) <= max);
+            && !entry.terms.is_bogus()
+            && self.all.stale_max_age.is_some_and(|max| entry.terms.expired_for(self.now) <= max);
         stale.then_some((entry, Left::Stale))
     }
 
@@ -710,16 +616,16 @@ impl View<'_> {
     }
 
     fn held_with(&self, set: &RrSet, entry: &Entry, left: u32, stale: bool) -> Held {
-        let (security, proof) = (entry.security.clone(), entry.proof.clone());
-        let expires = (!stale).then(|| entry.expires());
-        Held { set: set.clone(), left, life: entry.life, stale, expires, security, proof }
+        let (security, proof) = (entry.terms.security.clone(), entry.proof.clone());
+        let expires = (!stale).then(|| entry.terms.expires());
+        Held { set: set.clone(), left, life: entry.terms.life, stale, expires, security, proof }
     }
 
     fn denial(&self, soa: Option<&RrSet>, entry: &Entry, left: Left) -> Denial {
         Denial {
             soa: soa.map(|soa| Held { proof: Proof::default(), ..self.held(soa, entry, left) }),
             proof: entry.proof.clone(),
-            security: entry.security.clone(),
+            security: entry.terms.security.clone(),
         }
     }
 
@@ -733,7 +639,7 @@ impl View<'_> {
                 let at = Name::from_wire(rest).ok()?;
                 if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
                     && let Content::NxDomain(soa) = &entry.content
-                    && (at == *name || !entry.is_bogus())
+                    && (at == *name || !entry.terms.is_bogus())
                 {
                     return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
                 }
@@ -751,7 +657,7 @@ impl View<'_> {
         let mut at = name.parent()?;
         while !at.is_root() {
             if let Some((entry, left)) = self.entry(&at, RrType::DNAME)
-                && entry.security == Security::Secure
+                && entry.terms.security == Security::Secure
                 && let Content::Set(dname) = &entry.content
             {
                 let redirection = crate::chain::rewrite(name, dname.clone());

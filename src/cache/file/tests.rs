@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cache::cuts::Cut;
-use crate::cache::rrsets::{Alias, Content, Freshness, Held, Hop, Judged, Scratch};
+use crate::cache::entry::Content;
+use crate::cache::rrsets::{Alias, Freshness, Held, Hop, Judged, Scratch};
 use crate::chain;
 use crate::rrset::{Question, Rdatas, RrSet, RrType};
 use crate::trust::rank::Rank;
@@ -60,8 +61,8 @@ fn signature(covered: RrType) -> Vec<u8> {
 }
 
 fn entry(content: Content, at: Moment) -> Entry {
-    let (security, proof) = (Security::Unchecked, Proof::default());
-    Entry { content, security, proof, rank: Rank::AuthAnswer, stored: at.now, life: 60 }
+    let (security, rank) = (Security::Unchecked, Rank::AuthAnswer);
+    Entry { content, proof: Proof::default(), terms: Terms { security, rank, stored: at.now, life: 60 } }
 }
 
 fn put(cache: &Cache, set: RrSet, now: Instant) {
@@ -177,7 +178,7 @@ fn everything_comes_back_with_its_rank_and_less_time() {
         let mut all: Vec<_> = cache
             .rrsets
             .usable(at.now)
-            .map(|(key, entry)| (key.name.to_string(), key.rtype.0, entry.rank, entry.content.clone()))
+            .map(|(key, entry)| (key.name.to_string(), key.rtype.0, entry.terms.rank, entry.content.clone()))
             .collect();
         all.sort_by_key(|(name, rtype, ..)| (name.clone(), *rtype));
         all
@@ -248,11 +249,11 @@ fn holds_nothing_else(octets: &[u8], original: &Cache, at: Moment) -> Option<Loa
     let all: std::collections::HashMap<_, _> = original
         .rrsets
         .usable(at.now)
-        .map(|(key, entry)| ((*key).clone(), (entry.content.clone(), entry.life)))
+        .map(|(key, entry)| (key.clone(), (entry.content.clone(), entry.terms.life)))
         .collect();
     for (key, entry) in back.rrsets.usable(at.now) {
-        assert_eq!(all.get(&key), Some(&(entry.content.clone(), entry.life)), "{key:?}");
-        assert!(entry.stored <= at.now);
+        assert_eq!(all.get(&key), Some(&(entry.content.clone(), entry.terms.life)), "{key:?}");
+        assert!(entry.terms.stored <= at.now);
     }
     for cut in back.cuts.referred(at.now) {
         let was = original.cuts.get(&cut.zone, at.now).unwrap();
@@ -317,7 +318,7 @@ fn foreign_files_are_told_from_damaged_ones() {
     assert_eq!(holds_nothing_else(&file[..5], &cache, at).unwrap().damaged, 1);
     let mut newer = file.clone();
     for head in newer.chunks_mut(PAGE) {
-        head[11] = 2;
+        head[11] += 1;
     }
     let pages = file.chunks(PAGE).len() as u64;
     let others = Some(Loaded { others: pages, ..Loaded::default() });

@@ -1,0 +1,88 @@
+//! What the cache holds of one (owner, type, class), and on which terms.
+//!
+//! Knows: RRsets, aliases made from DNAMEs and denials as entries, each with its own clock. Does not
+//! know: where they lie (`rrsets`), as which octets (`packed`).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::rrset::{Class, RrSet, RrType};
+use crate::security::Security;
+use crate::trust::rank::Rank;
+use crate::trust::scrub::Proof;
+use crate::wire::Name;
+
+/// Type 0 is reserved (RFC 6895 §3.1): the key under which NXDOMAIN stands for all types.
+pub(super) const ALL_TYPES: RrType = RrType(0);
+
+/// Whose entry it is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Key {
+    pub(super) name: Name,
+    pub(super) rtype: RrType,
+    class: Class,
+}
+
+impl Key {
+    pub(super) fn new(name: &Name, rtype: RrType) -> Key {
+        Key { name: name.clone(), rtype, class: Class::IN }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Set(RrSet),
+    /// What the DNAME at `dname_owner` makes of `name` (R10); never read without it.
+    Rewritten {
+        name: Name,
+        dname_owner: Name,
+        /// `None`: a name that would be too long (R12).
+        result: Option<Name>,
+    },
+    NoData(Option<RrSet>),
+    NxDomain(Option<RrSet>),
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) content: Content,
+    pub(super) proof: Proof,
+    pub(super) terms: Terms,
+}
+
+/// What decides how an entry may be used, and what may take its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) security: Security,
+    pub(super) rank: Rank,
+    pub(super) stored: Instant,
+    /// Seconds from `stored`.
+    pub(super) life: u32,
+}
+
+impl Terms {
+    /// Seconds.
+    pub(super) fn left(&self, now: Instant) -> u32 {
+        let age = now.saturating_duration_since(self.stored).as_secs();
+        self.life.saturating_sub(u32::try_from(age).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn expires(&self) -> Instant {
+        self.stored + Duration::from_secs(u64::from(self.life))
+    }
+
+    pub(super) fn expired_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.expires())
+    }
+
+    pub(super) fn is_bogus(&self) -> bool {
+        matches!(self.security, Security::Bogus(_))
+    }
+
+    /// Does this, which lives and is settled, stay when something bogus comes instead?
+    pub(super) fn outweighs(&self, newcomer: &Terms, now: Instant) -> bool {
+        let is_settled = matches!(self.security, Security::Secure | Security::Insecure);
+        newcomer.is_bogus() && is_settled && self.left(now) > 0
+    }
+}

@@ -1,0 +1,80 @@
+//! Entries by whose they are, in one moka cache.
+//!
+//! moka keeps each key in a block of its own. So the key is a hash of name and type, seeded by std, and
+//! the entry itself says whose it is: two names under one hash (one pair in 2^64 of those that anybody
+//! could choose, knowing the seed) push each other out, and neither is taken for the other.
+//!
+//! Knows: hashes, what an entry takes. Does not know: what may replace what (`rrsets`).
+
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+
+use tokio::time::Instant;
+
+use super::entry::{Entry, Key, Terms};
+use super::packed::Packed;
+use crate::rrset::RrType;
+use crate::wire::Name;
+
+/// What moka takes for an entry beside the block, measured (docs/measurements.md).
+const OVERHEAD: u32 = 336;
+
+/// Entries, at most so many octets of them.
+pub(super) struct Store {
+    cache: moka::sync::Cache<u64, Packed>,
+    seed: RandomState,
+    /// Of what the entries' clocks show.
+    base: Instant,
+}
+
+impl Store {
+    pub(super) fn new(octets: u64) -> Store {
+        let weigh = |_: &u64, packed: &Packed| OVERHEAD.saturating_add(allocated(packed.octets()));
+        let cache = moka::sync::Cache::builder().max_capacity(octets).weigher(weigh).build();
+        Store { cache, seed: RandomState::new(), base: Instant::now() }
+    }
+
+    fn hash(&self, name: &Name, rtype: RrType) -> u64 {
+        let mut hasher = self.seed.build_hasher();
+        name.hash(&mut hasher);
+        rtype.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn find(&self, name: &Name, rtype: RrType) -> Option<Packed> {
+        self.cache.get(&self.hash(name, rtype)).filter(|packed| packed.belongs_to(name, rtype))
+    }
+
+    pub(super) fn get(&self, name: &Name, rtype: RrType) -> Option<Entry> {
+        self.find(name, rtype)?.unpack(self.base).map(|(_, entry)| entry)
+    }
+
+    pub(super) fn terms(&self, name: &Name, rtype: RrType) -> Option<Terms> {
+        self.find(name, rtype)?.terms(self.base)
+    }
+
+    /// In place of what was there.
+    pub(super) fn insert(&self, key: &Key, entry: &Entry) {
+        if let Some(packed) = Packed::pack(key, entry, self.base) {
+            self.cache.insert(self.hash(&key.name, key.rtype), packed);
+        }
+    }
+
+    /// Was there anything?
+    pub(super) fn remove(&self, name: &Name, rtype: RrType) -> bool {
+        self.cache.remove(&self.hash(name, rtype)).is_some()
+    }
+
+    pub(super) fn clear(&self) {
+        self.cache.invalidate_all();
+    }
+
+    /// All of it, in no order; not for a thread that serves.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, Entry)> {
+        self.cache.iter().filter_map(|(_, packed)| packed.unpack(self.base))
+    }
+}
+
+/// What so many octets take behind a reference count, as common allocators hand them out.
+fn allocated(octets: usize) -> u32 {
+    u32::try_from((octets + 24).next_multiple_of(16)).unwrap_or(u32::MAX)
+}
