@@ -255,11 +255,15 @@ fn compare_ede(seen: &Answered, code: u16, text: &Text) -> Result<(), String> {
     if right && *seen_code == code { Ok(()) } else { Err(format!("EDE {code} {text:?} expected")) }
 }
 
-/// Between two looks without a message, every TTL falls by the time that has passed.
+/// Between two looks without a message, every TTL falls by the time that has passed, but for stale answers: they
+/// have one of their own, and what was fetched meanwhile takes their place.
 fn falls(before: &Look, after: &Look) -> Result<(), String> {
+    let is_stale = |look: &Look| look.seen.edes.iter().any(|(code, _)| STALE.contains(code));
     if after.sent > 0
         || before.limited
         || after.limited
+        || is_stale(before)
+        || is_stale(after)
         || before.seen.answer.len() != after.seen.answer.len()
     {
         return Ok(());
