@@ -5,23 +5,27 @@
 //! (one hostile name costs 62–90 messages at resolvers that have only those). Does not know: who
 //! spends. Shown by: `tests/scenarios/r20_*`, `../shared/attacks` glueless, camp, nxns, endless.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Weighted ceiling below `max-upstream-queries`. A message that leads on along the chain costs
-/// [`MAIN_COST`], one that only finds a name server's address costs [`SIDE_COST`]: sixteen hops in
-/// sixteen zones (34 messages) and a few servers without glue fit, while chains composed with
-/// glueless delegations end within 32 messages.
+/// Messages for one question, those in search of proofs not counted, whatever they are for.
+pub const MESSAGES: u32 = 32;
+/// The same for a chain that has made [`LONG_CHAIN`] hops without a message astray. Sixteen hops, each into a
+/// zone of its own, take 35 when nothing is known: the root, and for each of 17 names a referral and an answer.
+pub const MESSAGES_STRAIGHT: u32 = 35;
+/// See [`MESSAGES_STRAIGHT`]: up to here 32 messages are enough.
+pub const LONG_CHAIN: usize = 15;
+/// Weighted ceiling beside [`MESSAGES`]: chains composed with glueless delegations or useless servers end
+/// sooner still, after 16 messages when nothing else is among them.
 pub const WORK: u32 = 48;
-/// What a message on the way to the answer costs.
+/// What a message on the way to the answer costs of [`WORK`], the first one or a further one that does not
+/// wait for it: datagrams get lost, servers die, and more than 32 such messages there are not.
 pub const MAIN_COST: u32 = 1;
-/// What a message costs that makes up for a useless one: to another server of the zone, over TCP, without
-/// EDNS. Sixteen hops through zones whose servers refuse or truncate would else take 48 messages.
-pub const INSTEAD_COST: u32 = 3;
-/// What a message in search of a name server's address costs.
-pub const SIDE_COST: u32 = 3;
+/// What a message costs of it that makes up for a useless reply (to another server of the zone, over TCP,
+/// without EDNS), or that is in search of a name server's address.
+pub const ASTRAY_COST: u32 = 3;
 /// Octets received for one question: four messages of the largest size.
 pub const OCTETS: u64 = 4 * 65_536;
 /// Nested look-ups of name server addresses. A zone whose servers are in a zone whose servers are
@@ -62,11 +66,13 @@ pub enum Limit {
     Sockets,
 }
 
-/// Is a message on the way to the answer, or in search of a server's address?
+/// Is a message on the way to the answer, or in search of a server's address? All but the first kind are astray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Purpose {
     Main,
+    /// On the way to the answer, where the reply to another message for the same is late.
+    Repeat,
     /// On the way to the answer, in place of a message that was of no use.
     Instead,
     Side,
@@ -76,8 +82,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// That of a message that makes up for a useless one.
-    pub fn again(self) -> Purpose {
-        if self == Purpose::Main { Purpose::Instead } else { self }
+    pub fn instead(self) -> Purpose {
+        if matches!(self, Purpose::Main | Purpose::Repeat) { Purpose::Instead } else { self }
+    }
+
+    /// That of a message that does not wait for another's reply.
+    pub fn repeat(self) -> Purpose {
+        if self == Purpose::Main { Purpose::Repeat } else { self }
     }
 }
 
@@ -87,7 +98,8 @@ pub struct Budget {
     deadline: Instant,
     messages: AtomicU32,
     allowed: u32,
-    work: AtomicU32,
+    spent: AtomicU32,
+    hops: AtomicUsize,
     octets: AtomicU64,
     failed_lookups: AtomicU32,
     minimised: AtomicU32,
@@ -102,6 +114,18 @@ fn take(left: &AtomicU32, n: u32) -> bool {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |v| v.checked_sub(n)).is_ok()
 }
 
+/// What was paid, in one word so that its limits hold together: messages, [`WORK`], and whether one was astray.
+const ONE_MESSAGE: u32 = 1;
+const ONE_WORK: u32 = 1 << 8;
+const ASTRAY: u32 = 1 << 16;
+
+/// May so much be paid for a chain, a long one or not?
+fn is_affordable(spent: u32, long: bool) -> bool {
+    let (messages, work) = (spent % ONE_WORK, spent % ASTRAY / ONE_WORK);
+    let most = if long && spent < ASTRAY { MESSAGES_STRAIGHT } else { MESSAGES };
+    messages <= most && work <= WORK
+}
+
 impl Budget {
     /// A fresh ledger: answer by `now + timeout`, with at most `messages` sent upstream.
     pub fn new(now: Instant, timeout: Duration, messages: u32) -> Budget {
@@ -109,7 +133,8 @@ impl Budget {
             deadline: now + timeout,
             messages: AtomicU32::new(messages),
             allowed: messages,
-            work: AtomicU32::new(WORK),
+            spent: AtomicU32::new(0),
+            hops: AtomicUsize::new(0),
             octets: AtomicU64::new(OCTETS),
             failed_lookups: AtomicU32::new(FAILED_ADDRESS_LOOKUPS),
             minimised: AtomicU32::new(MINIMISED),
@@ -134,12 +159,26 @@ impl Budget {
             return Err(Limit::Octets);
         }
         let paid = match purpose {
-            Purpose::Main => take(&self.work, MAIN_COST),
-            Purpose::Instead => take(&self.work, INSTEAD_COST),
-            Purpose::Side => take(&self.work, SIDE_COST),
+            Purpose::Main => self.pay(MAIN_COST, 0),
+            Purpose::Repeat => self.pay(MAIN_COST, ASTRAY),
+            Purpose::Instead | Purpose::Side => self.pay(ASTRAY_COST, ASTRAY),
             Purpose::Proof => take(&self.proofs, 1),
         };
         if paid && take(&self.messages, 1) { Ok(()) } else { Err(Limit::Messages) }
+    }
+
+    fn pay(&self, cost: u32, astray: u32) -> bool {
+        let long = self.hops.load(Ordering::Relaxed) >= LONG_CHAIN;
+        let pay = |spent: u32| {
+            let spent = (spent + ONE_MESSAGE + cost * ONE_WORK) | astray;
+            is_affordable(spent, long).then_some(spent)
+        };
+        self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok()
+    }
+
+    /// Notes how many hops the chain has made.
+    pub fn followed(&self, hops: usize) {
+        self.hops.store(hops, Ordering::Relaxed);
     }
 
     /// Notes octets received.
@@ -222,7 +261,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn side_messages_cost_more_and_time_ends() {
+    async fn messages_astray_cost_more_and_time_ends() {
         let now = Instant::now();
         let budget = Budget::new(now, Duration::from_secs(5), 100);
         for _ in 0..16 {
@@ -230,6 +269,7 @@ mod tests {
         }
         assert_eq!(budget.send(Purpose::Main, now), Err(Limit::Messages));
         assert_eq!(budget.messages_sent(), 16);
+        assert_eq!(budget.send(Purpose::Proof, now), Ok(()), "another account");
         let budget = Budget::new(now, Duration::from_secs(5), 2);
         assert_eq!(budget.send(Purpose::Main, now), Ok(()));
         assert_eq!(budget.send(Purpose::Main, now), Ok(()));
@@ -238,5 +278,47 @@ mod tests {
         assert_eq!(budget.send(Purpose::Main, now + Duration::from_secs(5)), Err(Limit::Time));
         budget.received(OCTETS as usize + 1);
         assert_eq!(budget.send(Purpose::Main, now), Err(Limit::Octets));
+    }
+
+    /// How many messages go through when these are the first and all others are on the way.
+    fn most(first: &[Purpose], hops: usize) -> u32 {
+        let now = Instant::now();
+        let budget = Budget::new(now, Duration::from_secs(5), 100);
+        budget.followed(hops);
+        for purpose in first {
+            assert_eq!(budget.send(*purpose, now), Ok(()));
+        }
+        while budget.send(Purpose::Main, now).is_ok() {}
+        budget.messages_sent()
+    }
+
+    #[test]
+    fn more_than_32_messages_only_at_the_end_of_a_long_chain_that_never_strays() {
+        assert_eq!(most(&[], LONG_CHAIN - 1), MESSAGES);
+        assert_eq!(most(&[], LONG_CHAIN), MESSAGES_STRAIGHT);
+        assert_eq!(most(&[Purpose::Repeat; 32], LONG_CHAIN), MESSAGES);
+        for astray in [Purpose::Repeat, Purpose::Instead, Purpose::Side] {
+            assert_eq!(most(&[astray], LONG_CHAIN), MESSAGES);
+            assert_eq!(most(&[astray; 8], LONG_CHAIN), MESSAGES, "8 x 3 + 24");
+        }
+        for astray in [Purpose::Instead, Purpose::Side] {
+            assert_eq!(most(&[astray; 9], LONG_CHAIN), 30, "9 x 3 + 21");
+            assert_eq!(most(&[astray; 16], LONG_CHAIN), 16);
+        }
+    }
+
+    #[test]
+    fn a_message_astray_that_is_refused_is_none() {
+        let now = Instant::now();
+        let budget = Budget::new(now, Duration::from_secs(5), 100);
+        budget.followed(LONG_CHAIN);
+        for _ in 0..MESSAGES {
+            assert_eq!(budget.send(Purpose::Main, now), Ok(()));
+        }
+        assert_eq!(budget.send(Purpose::Repeat, now), Err(Limit::Messages));
+        for _ in MESSAGES..MESSAGES_STRAIGHT {
+            assert_eq!(budget.send(Purpose::Main, now), Ok(()));
+        }
+        assert_eq!(budget.send(Purpose::Main, now), Err(Limit::Messages));
     }
 }

@@ -221,7 +221,10 @@ impl Resolver {
                     note_alias(request, &owner, &alias);
                     answer.hops.push(alias);
                     match followed {
-                        Ok(true) => continue,
+                        Ok(true) => {
+                            request.budget.followed(chain.hops());
+                            continue;
+                        }
                         Ok(false) => {
                             if matches!(answer.hops.last(), Some(Alias::Overlong { .. })) {
                                 answer.rcode = Rcode::YxDomain;

@@ -294,7 +294,13 @@ impl<'a> Asking<'a> {
         let now = self.now();
         let context = self.context;
         let others = self.candidates.len() > 1 || !self.names.is_empty();
-        let useless = self.tally_of_flaws();
+        let purpose = if self.tally_of_flaws() > 0 {
+            context.scope.purpose.instead()
+        } else if self.candidates.iter().any(|c| c.tries > 0 && !c.flawed) {
+            context.scope.purpose.repeat()
+        } else {
+            context.scope.purpose
+        };
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         let patience = candidate.known.with(|s| if others { s.patience() } else { s.repeat_patience() });
         // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
@@ -302,8 +308,6 @@ impl<'a> Asking<'a> {
         self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
         candidate.tries += 1;
         candidate.under_way += 1;
-        let purpose = context.scope.purpose;
-        let purpose = if useless > 0 { purpose.again() } else { purpose };
         let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
         let known = candidate.known.clone();
         self.waiting.push(Box::pin(async move {

@@ -152,15 +152,14 @@ impl World {
         load::world(zones, servers).map(Arc::new)
     }
 
-    /// A world of servers made elsewhere, which lose nothing and take `delay` for a reply: for tests that generate
+    /// A world of servers made elsewhere, which lose nothing and take so long for a reply: for tests that generate
     /// their zones. It has no files, so [`World::zones`] names none.
     pub fn of_servers(
-        servers: impl IntoIterator<Item = (IpAddr, Server)>,
+        servers: impl IntoIterator<Item = (IpAddr, Server, Duration)>,
         hints: Vec<Hint>,
-        delay: Duration,
     ) -> Arc<World> {
-        let site = |server| Site { server, delay, loss_percent: 0 };
-        let mut sites: HashMap<IpAddr, Site> = servers.into_iter().map(|(at, s)| (at, site(s))).collect();
+        let site = |(at, server, delay)| (at, Site { server, delay, loss_percent: 0 });
+        let mut sites: HashMap<IpAddr, Site> = servers.into_iter().map(site).collect();
         let mut zones = sites.values().filter_map(|site| site.server.zones.get(&Name::root()));
         let root = zones.next().and_then(|zone| zone.stored(&Name::root(), RrType::NS).cloned());
         for site in sites.values_mut() {

@@ -169,7 +169,7 @@ impl Upstream {
         for _ in 0..MAX_ATTEMPTS {
             match self.attempt(request, query, purpose, manner).await {
                 Attempt::Done(received) => return Ok(received),
-                Attempt::Again(next) => (manner, purpose) = (next, purpose.again()),
+                Attempt::Again(next) => (manner, purpose) = (next, purpose.instead()),
                 Attempt::Failed(error) => return Err(error),
             }
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cnamed::budget::WORK;
+use cnamed::budget::MESSAGES_STRAIGHT;
 use cnamed::config::Config;
 use cnamed::server::Service;
 use cnamed::wire::Header;
@@ -94,7 +94,7 @@ async fn row_differs(row: &Row, seed: u64) -> Vec<String> {
         if seen.took > timeout {
             found.push(format!("answered after {:?}", seen.took));
         }
-        if sent > WORK as usize + PRIMING {
+        if sent > MESSAGES_STRAIGHT as usize + PRIMING {
             found.push(format!("{sent} messages"));
         }
         // RFC 9520 §3.2: a failure stands at least for a second, and costs nothing meanwhile.

@@ -25,6 +25,10 @@ const ROUND_TRIP: Duration = Duration::from_millis(1);
 const HOSTILE_ONE_IN: u64 = 45;
 /// Servers of each zone in them.
 const HOSTILE_SERVERS: u8 = 4;
+/// Graphs in which every server below the TLDs is slow, too.
+const SLOW_ONE_IN: u64 = 44;
+/// Longer than a server is waited for before another is asked, and before the same is asked again.
+const SLOW: [Duration; 2] = [Duration::from_millis(290), Duration::from_millis(460)];
 /// What a server that is fit for use may be like.
 const HARMLESS: [Mode; 6] =
     [Mode::NoEdns, Mode::IgnoreEdns, Mode::Truncate, Mode::WrongCase, Mode::Reversed, Mode::NoTcp];
@@ -74,7 +78,9 @@ pub struct Graph {
     pub others: Vec<Name>,
     /// One of the few whose zones below the TLDs have no glue at all, and several servers each.
     pub hostile: bool,
-    /// Of those, half have no silent server.
+    /// What servers below the TLDs take for a reply, where they are slow.
+    slow: Option<Duration>,
+    /// Of the hostile ones, half have no silent server.
     prompt: bool,
 }
 
@@ -142,7 +148,8 @@ impl Graph {
 
     /// Does every server reply at once, if it is only asked?
     pub fn is_prompt(&self) -> bool {
-        self.zones.iter().flat_map(|zone| &zone.servers).all(|server| server.mode != Mode::Silent)
+        self.slow.is_none()
+            && self.zones.iter().flat_map(|zone| &zone.servers).all(|server| server.mode != Mode::Silent)
     }
 
     /// The same on servers of the lab.
@@ -174,11 +181,15 @@ impl Graph {
         }
         let servers = served.into_iter().map(|(address, (server, mut zones))| {
             zones.extend(server.forges.map(|zone| Arc::new(self.forged(zone))));
-            (IpAddr::V4(address), lab::Server::new(zones, server.mode, server.follow, server.cookies))
+            let of_a_tld = self.zones.iter().take_while(|zone| zone.apex.label_count() < 2);
+            let quick = of_a_tld.flat_map(|zone| &zone.servers).any(|server| server.address == address);
+            let delay = self.slow.filter(|_| !quick).unwrap_or(ROUND_TRIP);
+            let server = lab::Server::new(zones, server.mode, server.follow, server.cookies);
+            (IpAddr::V4(address), server, delay)
         });
         let root = &self.zones[0].servers;
         let hint = |s: &Server| Hint { name: s.name.clone(), addresses: vec![s.address.into()] };
-        lab::World::of_servers(servers, root.iter().map(hint).collect(), ROUND_TRIP)
+        lab::World::of_servers(servers, root.iter().map(hint).collect())
     }
 
     /// A copy of the zone in which every name has the same false address.
@@ -194,6 +205,7 @@ impl Graph {
     /// As text, for whoever has to find out what went wrong.
     pub fn show(&self) -> String {
         let mut out = String::new();
+        let _ = writeln!(out, "slow: {:?}", self.slow);
         for cut in &self.zones {
             let _ = writeln!(out, "zone {} in {}, NS TTL {}", cut.apex, self.zones[cut.parent].apex, cut.ttl);
             for server in &cut.servers {
@@ -244,6 +256,8 @@ impl Maker {
                 others: Vec::new(),
                 prompt: (seed / HOSTILE_ONE_IN).is_multiple_of(2),
                 hostile: seed % HOSTILE_ONE_IN == HOSTILE_ONE_IN - 1,
+                slow: (seed % SLOW_ONE_IN == SLOW_ONE_IN - 1)
+                    .then(|| SLOW[(seed / SLOW_ONE_IN % 2) as usize]),
             },
             bases: Vec::new(),
         }
