@@ -271,7 +271,8 @@ impl<'a> Asking<'a> {
         if let Some(i) = fresh {
             self.exchange(i);
         } else if self.look_up_addresses() {
-            self.hedge_at = next.map(|_| self.now() + UNKNOWN_PATIENCE);
+            let more = next.is_some() || !self.names.is_empty();
+            self.hedge_at = more.then(|| self.now() + UNKNOWN_PATIENCE);
         } else if let Some(i) = next {
             self.exchange(i);
         } else if self.waiting.is_empty() && !self.hearsay.is_empty() {
@@ -329,33 +330,29 @@ impl<'a> Asking<'a> {
         }));
     }
 
-    /// Begins to look up addresses of name servers; `false`: there is none to look up.
+    /// Begins to look up the addresses of one more name server; `false`: there is none to look up. The
+    /// others are looked up when that takes long: mostly one is enough, and each costs messages.
     fn look_up_addresses(&mut self) -> bool {
         let Context { walker, request, cut, scope, .. } = self.context;
         if scope.is_reaching(&cut.zone) || !may_go_deeper(scope) || cut.is_unreachable(self.now()) {
             self.names.clear();
         }
-        if !self.names.is_empty() && !request.budget.may_look_up_address() {
+        let may = request.budget.may_look_up_address();
+        if !self.names.is_empty() && !may {
             self.lookup_limit = Some(Limit::Messages);
         }
-        let mut started = false;
-        while self.lookups_under_way < LOOKUPS_AT_ONCE
-            && self.lookups < LOOKUPS_PER_ZONE
-            && request.budget.may_look_up_address()
-        {
-            if self.names.is_empty() {
-                break;
-            }
-            let server = self.names.remove(0);
-            self.lookups += 1;
-            self.lookups_under_way += 1;
-            started = true;
-            self.waiting.push(Box::pin(async move {
-                let addresses = walker.addresses_of(request, &server, &cut.zone, scope).await;
-                Happening::Addresses { server, addresses }
-            }));
+        let full = self.lookups_under_way >= LOOKUPS_AT_ONCE || self.lookups >= LOOKUPS_PER_ZONE;
+        if self.names.is_empty() || full || !may {
+            return false;
         }
-        started
+        let server = self.names.remove(0);
+        self.lookups += 1;
+        self.lookups_under_way += 1;
+        self.waiting.push(Box::pin(async move {
+            let addresses = walker.addresses_of(request, &server, &cut.zone, scope).await;
+            Happening::Addresses { server, addresses }
+        }));
+        true
     }
 
     /// A server answered or failed; its reply when it is of use.
