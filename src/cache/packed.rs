@@ -6,11 +6,12 @@
 //! All integers are big-endian. Shown by: the tests of `cache::file`, every scenario.
 //!
 //! ```text
-//! in memory  stored: 8  life: 4  rank: 1  security: 1  content  proof: sets
+//! in memory  stored: 8  life: 4  rank and security: 1  content  proof: sets
 //! content    kind: 1  name  type: 2  then
-//!            an RRset   ttl: 4  RDATA  RRSIGs       each a count: 2, then length: 2 and octets of each
+//!            an RRset   ttl: 4  RDATA  RRSIGs       each a count, then length: 2 and octets of each
 //!            rewritten  the DNAME's owner  1 and the result, or 0
 //!            a denial   the SOA: name  type: 2  ttl: 4  RDATA  RRSIGs
+//! count      1 octet, or 255 and 2 octets
 //! ```
 
 use std::sync::Arc;
@@ -36,7 +37,11 @@ const INSECURE: u8 = 1;
 const SECURE: u8 = 2;
 const BOGUS: u8 = 3;
 /// Octets before the content.
-const HEAD: usize = 8 + 4 + 1 + 1;
+const HEAD: usize = 8 + 4 + 1;
+/// Ranks that the octet for rank and security tells apart.
+const RANKS: u8 = 3;
+/// Says that the count is in the next two octets.
+const LONG_COUNT: u8 = u8::MAX;
 
 /// An entry and whose it is. Cloning is cheap (one reference count).
 #[derive(Clone, Debug)]
@@ -55,13 +60,13 @@ impl Packed {
         };
         out.extend_from_slice(&stored.to_be_bytes());
         out.extend_from_slice(&terms.life.to_be_bytes());
-        out.push(rank_code(terms.rank));
-        out.push(match terms.security {
+        let security = match terms.security {
             Security::Unchecked => UNCHECKED,
             Security::Insecure => INSECURE,
             Security::Secure => SECURE,
-            Security::Bogus(reason) => BOGUS.saturating_add(reason as u8),
-        });
+            Security::Bogus(reason) => BOGUS + reason as u8,
+        };
+        out.push(security * RANKS + rank_code(terms.rank));
         if !write_content(key, content, &mut out) {
             return None;
         }
@@ -87,8 +92,9 @@ impl Packed {
     pub(super) fn terms(&self, base: Instant) -> Option<Terms> {
         let mut from = Octets(&self.0);
         let stored = from.u64()?.cast_signed();
-        let (life, rank) = (from.u32()?, rank_of(from.u8()?)?);
-        let security = match from.u8()? {
+        let (life, code) = (from.u32()?, from.u8()?);
+        let rank = rank_of(code % RANKS)?;
+        let security = match code / RANKS {
             UNCHECKED => Security::Unchecked,
             INSECURE => Security::Insecure,
             SECURE => Security::Secure,
@@ -164,9 +170,16 @@ fn write_owner(name: &Name, rtype: RrType, out: &mut Vec<u8>) {
     out.extend_from_slice(&rtype.0.to_be_bytes());
 }
 
-/// A count that does not fit makes the block longer than a page takes, or one that is not read.
+/// Mostly one octet. A count that does not fit makes the block longer than a page takes, or one that is
+/// not read: no message holds so many records.
 pub(super) fn write_count(count: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(&u16::try_from(count).unwrap_or(u16::MAX).to_be_bytes());
+    match u8::try_from(count) {
+        Ok(short) if short != LONG_COUNT => out.push(short),
+        _ => {
+            out.push(LONG_COUNT);
+            out.extend_from_slice(&u16::try_from(count).unwrap_or(u16::MAX).to_be_bytes());
+        }
+    }
 }
 
 fn write_set(set: &RrSet, out: &mut Vec<u8>) {
@@ -255,8 +268,15 @@ impl<'a> Octets<'a> {
         Some(RrSet { owner, rtype, class: Class::IN, ttl, rdata, sigs })
     }
 
+    pub(super) fn count(&mut self) -> Option<u16> {
+        match self.u8()? {
+            LONG_COUNT => self.u16(),
+            short => Some(u16::from(short)),
+        }
+    }
+
     fn items(&mut self) -> Option<Rdatas> {
-        let count = self.u16()?;
+        let count = self.count()?;
         let all = self.0;
         for _ in 0..count {
             let n = self.u16()?;
@@ -324,6 +344,18 @@ mod tests {
                 assert!(!packed.belongs_to(&key.name, RrType::TXT));
                 assert!(!packed.belongs_to(&name("other.example."), key.rtype));
             }
+        }
+    }
+
+    #[test]
+    fn any_number_of_records_comes_out_again() {
+        for count in [1, 254, 255, 256, 5_000] {
+            let set = RrSet::new(name("x."), RrType::A, 60, vec![&b"1234"[..]; count]);
+            let mut out = Vec::new();
+            assert!(write_content(&Key::new(&set.owner, set.rtype), &Content::Set(set.clone()), &mut out));
+            let mut from = Octets(&out);
+            assert_eq!(from.content().unwrap().1, Content::Set(set));
+            assert!(from.is_empty());
         }
     }
 

@@ -118,7 +118,7 @@ fn read_entry(from: &mut Octets<'_>) -> Option<Record> {
 fn read_cut(from: &mut Octets<'_>) -> Option<Record> {
     let left = read_duration(from)?;
     let zone = from.name()?;
-    let count = from.u16()?;
+    let count = from.count()?;
     let mut servers = Vec::new(); // grows with what is there, not with what is promised
     for _ in 0..count {
         let name = from.name()?;
@@ -129,7 +129,7 @@ fn read_cut(from: &mut Octets<'_>) -> Option<Record> {
 }
 
 fn read_addresses(from: &mut Octets<'_>) -> Option<Vec<IpAddr>> {
-    let count = from.u16()?;
+    let count = from.count()?;
     let mut addresses = Vec::new();
     for _ in 0..count {
         addresses.push(match from.u8()? {

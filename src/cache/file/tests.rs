@@ -16,7 +16,7 @@ use crate::wire::Name;
 
 const WALL: u64 = 1_700_000_000;
 const NONCE: [u8; 16] = *b"nobody knows me!";
-const MANY: usize = 600;
+const MANY: usize = 750;
 
 fn n(text: &str) -> Name {
     text.parse().unwrap()
