@@ -439,7 +439,8 @@ impl Resolver {
 
     async fn addresses(self: &Arc<Self>, request: &Arc<Request>, name: &Name) -> Vec<Held> {
         let one = |rtype| self.hop(request, name, rtype, Why::Additional);
-        let (v4, v6) = tokio::join!(one(RrType::A), one(RrType::AAAA));
+        // Always polled in this order, or a replay might ask in another.
+        let (v4, v6) = tokio::join!(biased; one(RrType::A), one(RrType::AAAA));
         [v4, v6]
             .into_iter()
             .filter_map(|hop| if let Ok(Hop::Data(sets)) = hop { Some(sets) } else { None })

@@ -871,6 +871,19 @@ fn a_result_that_cannot_be_written_is_no_success() {
 }
 
 #[test]
+fn that_nobody_reads_the_result_is_no_failure() {
+    for arguments in [&["trace", "--lab", "www.example.com"][..], &["check", "--lab", "www.example.com"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let read = Command::new(env!("CARGO_BIN_EXE_cnamed")).args(arguments).output().unwrap();
+        let unread =
+            Command::new(env!("CARGO_BIN_EXE_cnamed")).args(arguments).stdout(writer).output().unwrap();
+        assert_eq!(unread.status.code(), read.status.code(), "{arguments:?}");
+        assert_eq!((unread.stderr, read.status.code()), (read.stderr, Some(0)), "{arguments:?}");
+    }
+}
+
+#[test]
 fn trace_without_a_network_exits_3() {
     // Loopback addresses on which nobody listens: refused at once, as an absent network would be.
     let hints = file("nobody.hints", ". NS a.root.\na.root. A 127.77.77.77\n");

@@ -1,12 +1,15 @@
 //! Recordings: what `cnamed trace --record` writes, `--replay` resolves to the same trace, times
-//! aside, and the scenario runner plays it. For every name of `docs/lab.md`; and, when the
+//! included, and the scenario runner plays it. For every name of `docs/lab.md`; and, when the
 //! environment names a configuration and questions, through real sockets (`docs/testing.md`).
 
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cnamed::cli::trace::resolve;
 use cnamed::config::Config;
@@ -14,11 +17,15 @@ use cnamed::lab;
 use cnamed::render::Report;
 use cnamed::render::text::{Colour, render};
 use cnamed::rrset::Question;
+use cnamed::scenario::pace::Pace;
 use cnamed::scenario::parse::parse;
 use cnamed::scenario::record::Recorder;
 use cnamed::scenario::write::Recording;
 use cnamed::scenario::{config, first_question, world};
-use cnamed::world::{Clock, Network, Rng, World};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
+use tokio::time::Instant;
 
 use crate::lab::documented_outcomes;
 use crate::scenario::run;
@@ -29,23 +36,24 @@ const CONFIG: &str = "CNAMED_REPLAY_CONFIG";
 const QUESTIONS: &str = "CNAMED_REPLAY_QUESTIONS";
 /// Its time at the start.
 const WALL: u64 = 1_780_000_000;
-
-/// Everything that is shown but times, which stand before their unit, and how it is folded.
-fn without_times(text: &str) -> String {
-    let mut words: Vec<&str> = Vec::new();
-    for word in text.split(|c: char| c.is_whitespace() || "│├└─".contains(c)).filter(|word| !word.is_empty())
-    {
-        let is_unit = ["ms", "s", "µs"].contains(&word.trim_end_matches([',', ')']));
-        if is_unit && words.last().is_some_and(|last| last.trim_start_matches('(').parse::<f64>().is_ok()) {
-            words.pop();
-        }
-        words.push(word);
-    }
-    words.join(" ")
-}
+/// Recordings under stalls, each with a seed of its own; names with slow servers, and with some that lose datagrams.
+const STALLING_RECORDINGS: u64 = 200;
+const STALLING_NAMES: [&str; 5] = [
+    "www.example.com A",
+    "www.slow.example A",
+    "slow.alias.example A",
+    "www.lossy.example A",
+    "lossy.alias.example A",
+];
+/// So many of them run at the same time.
+const STALLING_AT_ONCE: usize = 20;
+/// One time in so many, before and after a message.
+const STALL_ONE_IN: usize = 3;
+/// In milliseconds; the shortest patience with a server is 40.
+const LONGEST_STALL: usize = 120;
 
 fn shown(report: &Report) -> String {
-    without_times(&render(report, Colour::Never))
+    render(report, Colour::Never)
 }
 
 fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
@@ -53,15 +61,68 @@ fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
+/// As `--record` does it: no faster than real time.
+fn in_step<T>(work: impl Future<Output = T>) -> T {
+    in_virtual_time(async {
+        let _in_step = Pace::begin();
+        work.await
+    })
+}
+
+/// A network for whose sake the process now and then does not run for a while, as under load.
+struct Stalling {
+    network: Arc<dyn Network>,
+    rng: Rng,
+}
+
+impl Stalling {
+    fn stall(&self) {
+        if self.rng.below(STALL_ONE_IN) == 0 {
+            std::thread::sleep(Duration::from_millis(self.rng.below(LONGEST_STALL) as u64));
+        }
+    }
+}
+
+impl Network for Stalling {
+    fn exchange<'a>(
+        &'a self,
+        to: SocketAddr,
+        transport: Transport,
+        query: &'a [u8],
+        accept: &'a Accept<'a>,
+        until: Instant,
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        Box::pin(async move {
+            self.stall();
+            let result = self.network.exchange(to, transport, query, accept, until).await;
+            self.stall();
+            result
+        })
+    }
+
+    fn routes(&self) -> Routes {
+        self.network.routes()
+    }
+}
+
 /// Resolves in the embedded world: the trace and the file.
 async fn record(text: &str, seed: u64) -> (Report, String) {
+    record_over(text, seed, |lab| lab).await
+}
+
+/// The same over what is made of the world's network.
+async fn record_over(
+    text: &str,
+    seed: u64,
+    network: impl FnOnce(Arc<lab::World>) -> Arc<dyn Network>,
+) -> (Report, String) {
     let (name, rtype) = text.split_once(' ').unwrap();
     let question = Question::new(name.parse().unwrap(), rtype.parse().unwrap());
     let lab = lab::World::embedded().unwrap().with_rng(Rng::seeded(seed));
     let mut config = Config::default();
     config.dnssec.validation = false; // the embedded world is not signed
     config.resolver.hints = lab.hints();
-    let (config, recorder) = (Arc::new(config), Recorder::new(lab));
+    let (config, recorder) = (Arc::new(config), Recorder::new(network(lab)));
     let network = Arc::clone(&recorder) as Arc<dyn Network>;
     let world = World { network, clock: Clock::starting_at(WALL), rng: Rng::seeded(seed) };
     let report = resolve(Arc::clone(&config), world, question.clone(), Vec::new()).await;
@@ -98,12 +159,90 @@ fn every_name_of_the_embedded_world_is_replayed_as_it_was_recorded() {
         let (recorded, file) = in_virtual_time(record(text, seed));
         let (replayed, missing) = in_virtual_time(replay(&file, |_| {}));
         if shown(&recorded) != shown(&replayed) || !missing.is_empty() {
-            let [was, is] = [&recorded, &replayed].map(|report| render(report, Colour::Never));
+            let [was, is] = [shown(&recorded), shown(&replayed)];
             wrong.push(format!("{text}: recorded\n{was}replayed\n{is}{missing:?}\n{file}"));
         }
     }
     assert!(names.len() > 100, "only {} names", names.len());
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), names.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn a_recording_made_by_a_process_that_stalls_is_replayed_as_it_was_recorded() {
+    let next = AtomicU64::new(0);
+    let wrong = Mutex::new(Vec::new());
+    let record_some = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= STALLING_RECORDINGS {
+                return;
+            }
+            let text = STALLING_NAMES[seed as usize % STALLING_NAMES.len()];
+            let stalling =
+                |network| Arc::new(Stalling { network, rng: Rng::seeded(!seed) }) as Arc<dyn Network>;
+            let (recorded, file) = in_step(record_over(text, seed, |lab| stalling(lab)));
+            let (replayed, missing) = in_virtual_time(replay(&file, |_| {}));
+            let [was, is] = [shown(&recorded), shown(&replayed)];
+            if was != is || !missing.is_empty() {
+                wrong
+                    .lock()
+                    .unwrap()
+                    .push(format!("{text}, {seed}: recorded\n{was}replayed\n{is}{missing:?}"));
+            }
+        }
+    };
+    // They sleep most of the time.
+    std::thread::scope(|threads| {
+        for _ in 0..STALLING_AT_ONCE {
+            threads.spawn(record_some);
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {STALLING_RECORDINGS}:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+/// `; sent after 3.000 ms`, then `ADJUST … after=2 …`, as older versions wrote it: `ADJUST … turn=N …`.
+fn with_turns(file: &str) -> String {
+    let mut sent = Duration::ZERO;
+    let came: Vec<Option<(Duration, &str)>> = file
+        .lines()
+        .map(|line| {
+            if let Some(rest) = line.strip_prefix("; sent after ") {
+                let ms: f64 = rest.split(' ').next().unwrap().parse().unwrap();
+                sent = Duration::from_secs_f64(ms / 1_000.0);
+            }
+            let word = line.split(' ').find(|word| word.starts_with("after="))?;
+            let after: u64 = word.trim_start_matches("after=").parse().unwrap();
+            line.starts_with("ADJUST").then(|| (sent + Duration::from_millis(after), word))
+        })
+        .collect();
+    let mut order: Vec<Duration> = came.iter().flatten().map(|(at, _)| *at).collect();
+    order.sort();
+    let older = file.lines().zip(came).map(|(line, came)| match came {
+        Some((at, word)) => {
+            let turn = order.iter().position(|other| *other == at).unwrap();
+            format!("{}\n", line.replace(word, &format!("turn={turn}")))
+        }
+        None => format!("{line}\n"),
+    });
+    older.collect()
+}
+
+#[test]
+fn a_recording_of_an_older_version_is_replayed() {
+    for (seed, (text, _)) in (7..).zip(documented_outcomes()) {
+        let (recorded, file) = in_virtual_time(record(&text, seed));
+        let older = with_turns(&file);
+        assert!(!older.contains(" after=") && older.contains(" turn=0 "), "{text}: {older}");
+        let (replayed, missing) = in_virtual_time(replay(&older, |_| {}));
+        let below_the_tree = |report: &Report| {
+            let shown = shown(report);
+            let (all_but_the_total, _time) = shown.rsplit_once(", ").unwrap();
+            all_but_the_total.split_once("\n\n").unwrap().1.to_owned()
+        };
+        assert_eq!(below_the_tree(&recorded), below_the_tree(&replayed), "{text}");
+        assert_eq!(missing, [""; 0], "{text}");
+    }
 }
 
 #[test]
@@ -137,7 +276,7 @@ fn a_replay_takes_other_settings() {
     let (whole_names, _other_servers) =
         in_virtual_time(replay(&file, |config| config.resolver.qname_minimisation = false));
     assert_eq!(whole_names.answer.terminal[0].set, recorded.answer.terminal[0].set);
-    let asked_whole = |report: &Report| !render(report, Colour::Never).contains("minimised");
+    let asked_whole = |report: &Report| !shown(report).contains("minimised");
     assert!(asked_whole(&whole_names) && !asked_whole(&recorded));
     let (too_long, _) = in_virtual_time(replay(&file, |config| config.resolver.max_chain_length = 2));
     let failure = too_long.answer.failure.unwrap().ede().text;
@@ -150,10 +289,10 @@ fn a_replay_takes_other_settings() {
     );
 }
 
-/// The program itself; what it says on stdout without times.
+/// The program itself, and what it says on stdout.
 fn cnamed(arguments: &[&str]) -> (Output, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_cnamed")).args(arguments).output().unwrap();
-    let said = without_times(&String::from_utf8(output.stdout.clone()).unwrap());
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
     (output, said)
 }
 

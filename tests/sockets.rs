@@ -12,6 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cnamed::scenario::pace::Pace;
 use cnamed::server::Respond;
 use cnamed::server::connections::{Connections, MAX_PER_CLIENT};
 use cnamed::server::load::Stop;
@@ -68,6 +69,33 @@ fn udp_reply_is_taken() {
     });
     assert_eq!(exchange(to, Transport::Udp).unwrap(), b"ok then");
     server.join().unwrap();
+}
+
+/// Virtual time counts in whole milliseconds.
+#[test]
+fn a_round_trip_takes_real_time_also_while_a_question_is_recorded() {
+    const EXCHANGES: usize = 5;
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        for _ in 0..EXCHANGES {
+            let (_, from) = server.recv_from(&mut [0; 100]).unwrap();
+            server.send_to(b"ok", from).unwrap();
+        }
+    });
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 8);
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let round_trips = runtime.block_on(async {
+        let _in_step = Pace::begin();
+        let mut round_trips = Vec::new();
+        for _ in 0..EXCHANGES {
+            let until = tokio::time::Instant::now() + Duration::from_secs(3);
+            let came = sockets.exchange(to, Transport::Udp, b"query", &take_ok, until).await;
+            round_trips.push(came.unwrap().rtt);
+        }
+        round_trips
+    });
+    server.join().unwrap();
+    assert!(round_trips.iter().any(|rtt| rtt.subsec_micros() % 1_000 != 0), "{round_trips:?}");
 }
 
 #[test]

@@ -561,8 +561,9 @@ impl Walker {
                 addresses
             }
         };
+        // Always polled in this order, or a replay might ask in another.
         let (v4, v6) = match (request.routes.v4, request.routes.v6) {
-            (true, true) if depth <= 2 => tokio::join!(one(RrType::A), one(RrType::AAAA)),
+            (true, true) if depth <= 2 => tokio::join!(biased; one(RrType::A), one(RrType::AAAA)),
             (true, _) => (one(RrType::A).await, Ok(Vec::new())),
             (false, true) => (Ok(Vec::new()), one(RrType::AAAA).await),
             (false, false) => (Ok(Vec::new()), Ok(Vec::new())),

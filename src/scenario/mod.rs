@@ -8,6 +8,7 @@
 pub mod compare;
 pub mod message;
 pub mod network;
+pub mod pace;
 pub mod parse;
 pub mod record;
 pub mod records;

@@ -208,10 +208,10 @@ impl Network for Script {
     ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
         Box::pin(async move {
             match self.fate(to, transport, query) {
-                Fate::Reply { bytes, after, turn } if Instant::now() + after <= until => {
+                Fate::Reply { bytes, rtt, after, turn } if Instant::now() + after <= until => {
                     self.turns.wait(after, turn).await;
                     match accept(&bytes) {
-                        Verdict::Take => Ok(Arrival { octets: bytes, rtt: after }),
+                        Verdict::Take => Ok(Arrival { octets: bytes, rtt }),
                         Verdict::NearMiss => Err(ExchangeError::NearMiss),
                     }
                 }

@@ -317,6 +317,7 @@ impl Adjust {
             _ => match word.split_once('=').map(|(key, number)| (key, number.parse::<u32>())) {
                 Some(("delay", Ok(ms))) => self.delay = Duration::from_millis(ms.into()),
                 Some(("rtt", Ok(us))) => self.rtt = Some(Duration::from_micros(us.into())),
+                Some(("after", Ok(ms))) => self.after = Some(Duration::from_millis(ms.into())),
                 Some(("turn", Ok(turn))) => self.turn = Some(turn),
                 _ => return Err(format!("unknown ADJUST word `{word}`")),
             },

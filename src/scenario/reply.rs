@@ -23,7 +23,7 @@ pub(super) const CLIENT_COOKIE: usize = 8;
 /// What happens to one query.
 pub(super) enum Fate {
     /// A datagram or message comes.
-    Reply { bytes: Vec<u8>, after: Duration, turn: Option<u32> },
+    Reply { bytes: Vec<u8>, rtt: Duration, after: Duration, turn: Option<u32> },
     /// Nothing does.
     Silence,
     /// The system says that nothing will.
@@ -49,13 +49,14 @@ pub(super) fn fate_of(entry: &Entry, query: &Got) -> Fate {
     if adjust.do_not_answer {
         return Fate::Silence;
     }
-    let after = adjust.rtt.unwrap_or(ROUND_TRIP + adjust.delay);
+    let rtt = adjust.rtt.unwrap_or(ROUND_TRIP + adjust.delay);
+    let after = adjust.after.unwrap_or(rtt);
     let turn = adjust.turn;
     if let Some(error) = &entry.error {
         return Fate::Error { error: error.to_io(), after, turn };
     }
     if let Some(raw) = &entry.raw {
-        return Fate::Reply { bytes: adjusted(raw, adjust, query), after, turn };
+        return Fate::Reply { bytes: adjusted(raw, adjust, query), rtt, after, turn };
     }
     let own_id = query.header.id ^ 0x5a5a;
     let template = &entry.message;
@@ -78,7 +79,7 @@ pub(super) fn fate_of(entry: &Entry, query: &Got) -> Fate {
     };
     let opt = if adjust.no_edns { None } else { mirrored(query, Some(entry)) };
     let id = if adjust.copy_id && !adjust.wrong_id { query.header.id } else { own_id };
-    Fate::Reply { bytes: encode(id, &reply, opt.as_ref()), after, turn }
+    Fate::Reply { bytes: encode(id, &reply, opt.as_ref()), rtt, after, turn }
 }
 
 /// `name` with the case of every letter turned.
@@ -128,6 +129,7 @@ pub(super) fn servfail(query: &Got) -> Fate {
         Template { flags: Header::QR, rcode: 2, question: query.question.clone(), ..Template::default() };
     Fate::Reply {
         bytes: encode(query.header.id, &reply, mirrored(query, None).as_ref()),
+        rtt: ROUND_TRIP,
         after: ROUND_TRIP,
         turn: None,
     }

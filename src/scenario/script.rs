@@ -179,8 +179,10 @@ pub struct Adjust {
     pub cookie: bool,
     /// Fits one question and no more.
     pub once: bool,
-    /// What the round trip takes, to be told to the microsecond.
+    /// What the round trip is told to take, to the microsecond.
     pub rtt: Option<Duration>,
+    /// When the reply comes, whatever the round trip is told to take.
+    pub after: Option<Duration>,
     /// Of replies under way at the same time, the one with the lower number comes first.
     pub turn: Option<u32>,
 }

@@ -1,8 +1,8 @@
 //! Replies one at a time.
 //!
-//! Knows: that what a reply leads to has happened before the next one comes. While a question is
-//! recorded this makes an order, and while it is played the same order again, although timers count
-//! in milliseconds and real replies often take less. Does not know: replies.
+//! Knows: when a scripted reply comes; and in recordings that say in which order replies came, but not
+//! when, that what one leads to has happened before the next one comes, although timers count in
+//! milliseconds and real replies often take less. Does not know: replies.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -11,10 +11,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::pace::TICK;
 use crate::world::lock;
-
-/// Between two replies, and between a question and its reply: as finely as timers count.
-const TICK: Duration = Duration::from_millis(1);
 
 /// Who comes when.
 #[derive(Default)]
@@ -26,20 +24,11 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct State {
-    next: u32,
     last: Option<Instant>,
     under_way: BTreeSet<u32>,
 }
 
 impl State {
-    /// The next turn is taken.
-    fn give(&mut self, now: Instant) -> u32 {
-        let turn = self.next;
-        self.next = turn.saturating_add(1);
-        self.last = Some(now);
-        turn
-    }
-
     /// When the next may come.
     fn free_at(&self) -> Option<Instant> {
         self.last.map(|last| last + TICK)
@@ -57,30 +46,14 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Turns {
-    /// The turn of a reply that is handed on now, whenever the last one was.
-    pub(super) fn take_at_once(&self) -> u32 {
-        lock(&self.state).give(Instant::now())
-    }
-
-    /// The turn of a reply that has come to a question sent at `sent`, when it may be handed on.
-    pub(super) async fn take(&self, sent: Instant) -> u32 {
-        sleep_until(sent + TICK).await;
-        loop {
-            let free_at = {
-                let mut state = lock(&self.state);
-                let now = Instant::now();
-                match state.free_at().filter(|free_at| *free_at > now) {
-                    Some(free_at) => free_at,
-                    None => return state.give(now),
-                }
-            };
-            sleep_until(free_at).await;
-        }
-    }
-
     /// Waits until a reply that takes `after` comes; `turn`: after those under way with a lower one.
     pub(super) async fn wait(&self, after: Duration, turn: Option<u32>) {
-        let Some(turn) = turn else { return sleep(after).await };
+        let Some(turn) = turn else {
+            // In two steps, as it was recorded: of timers that go off at one moment, the one set last is
+            // heard last.
+            sleep(after.saturating_sub(TICK)).await;
+            return sleep(after.min(TICK)).await;
+        };
         lock(&self.state).under_way.insert(turn);
         let _until_it_came = UnderWay(self, turn);
         sleep(after.max(TICK)).await;

@@ -278,13 +278,13 @@ fn error_words(error: &SystemError) -> String {
 /// What the player does to the raw octets, each word with a blank before it: what the query has of
 /// its own, ID, letter case and cookie, and whether the reply repeated it.
 fn adjustments(exchange: &Exchange) -> String {
-    let (octets, rtt, turn) = match &exchange.outcome {
+    let (octets, rtt, after) = match &exchange.outcome {
         Outcome::Nothing => return " do_not_answer".to_owned(),
-        Outcome::Error { after, turn, .. } => return format!(" rtt={} turn={turn}", after.as_micros()),
-        Outcome::Came { octets, rtt, turn } => (octets, rtt, turn),
+        Outcome::Error { after, .. } => return format!(" after={}", after.as_millis()),
+        Outcome::Came { octets, rtt, after } => (octets, rtt, after),
     };
     let query = &exchange.query;
-    let mut words = format!(" rtt={} turn={turn} raw_id", rtt.as_micros());
+    let mut words = format!(" rtt={} after={} raw_id", rtt.as_micros(), after.as_millis());
     if octets.first_chunk::<2>() != query.first_chunk::<2>() {
         words.push_str(" wrong_id");
     }

@@ -204,10 +204,7 @@ impl Upstream {
             Transport::Udp => query.until,
             Transport::Tcp => query.until.min(sent_at + TCP_PATIENCE),
         };
-        let accept = |reply: &[u8]| {
-            query.heard.store(true, Ordering::Relaxed);
-            outgoing.accepts(reply, manner)
-        };
+        let accept = |reply: &[u8]| outgoing.accepts(reply, manner);
         let mut waiting = Waiting { server: query.known, since: sent_at, over: false };
         let result = self
             .world
@@ -215,6 +212,9 @@ impl Upstream {
             .exchange(query.server, manner.transport, &outgoing.bytes, &accept, until)
             .await;
         waiting.over = true;
+        if matches!(result, Ok(_) | Err(ExchangeError::NearMiss)) {
+            query.heard.store(true, Ordering::Relaxed);
+        }
         match result {
             Ok(Arrival { octets: mut bytes, rtt }) => {
                 let echoed_case = outgoing.undo_case(&mut bytes);

@@ -77,14 +77,15 @@ impl Sockets {
         // one that is shed then has cost the network nothing.
         tokio::task::yield_now().await;
         let now = Instant::now();
-        // Waiting for a place among the sockets is no part of the round trip.
-        let mut sent_at = now;
+        // Waiting for a place among the sockets is no part of the round trip. By the real clock: that of
+        // the runtime is another while a question is recorded.
+        let mut sent_at = std::time::Instant::now();
         let exchanged = match transport {
             Transport::Udp => match pool::take(self.number, to, now) {
                 Some(idle) => timeout_at(until, self.over(to, idle, query, accept)).await,
                 None => {
                     let permit = self.permit(until).await?;
-                    sent_at = Instant::now();
+                    sent_at = std::time::Instant::now();
                     let (socket, sent) =
                         udp::open(to, &self.source_addresses, &self.rng, query).map_err(ExchangeError::Io)?;
                     let idle = Idle::new(socket, permit, now);
@@ -93,7 +94,7 @@ impl Sockets {
             },
             Transport::Tcp => {
                 let _permit = self.permit(until).await?;
-                sent_at = Instant::now();
+                sent_at = std::time::Instant::now();
                 let (sources, rng) = (self.source_addresses.as_slice(), &self.rng);
                 timeout_at(until, tcp::exchange(to, sources, rng, query, accept)).await
             }

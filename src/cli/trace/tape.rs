@@ -17,6 +17,7 @@ use crate::replace;
 use crate::resolver::Answer;
 use crate::rrset::Question;
 use crate::scenario::network::Script;
+use crate::scenario::pace::Pace;
 use crate::scenario::parse::parse;
 use crate::scenario::record::Recorder;
 use crate::scenario::script::Scenario;
@@ -27,9 +28,11 @@ use crate::world::{Clock, Network, Rng, World};
 /// Octets of the largest file that is read.
 const MAX_FILE: u64 = 64 << 20;
 
-/// Time for this invocation: virtual when it is a replay, so that a timeout passes at once.
+/// Time for this invocation: virtual when it is a replay, so that a timeout passes at once, and when it is
+/// recorded, so that the replay can have the same.
 pub fn runtime(args: &TraceArgs) -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().start_paused(args.replay.is_some()).build()
+    let is_virtual = args.replay.is_some() || args.record.is_some();
+    Builder::new_current_thread().enable_all().start_paused(is_virtual).build()
 }
 
 /// A recording that goes on. Randomness has a seed that the file will name: it must choose the same
@@ -39,6 +42,7 @@ pub struct Recorded {
     recorder: Arc<Recorder>,
     seed: u64,
     wall: u64,
+    _pace: Pace,
 }
 
 impl Recorded {
@@ -46,7 +50,8 @@ impl Recorded {
     pub fn new(file: &Path, network: Arc<dyn Network>) -> Result<Recorded, String> {
         replace::try_folder(file).map_err(|e| format!("{}: {e}", file.display()))?;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Ok(Recorded { file: file.to_owned(), recorder: Recorder::new(network), seed: Rng::os().u64(), wall })
+        let (file, recorder, seed) = (file.to_owned(), Recorder::new(network), Rng::os().u64());
+        Ok(Recorded { file, recorder, seed, wall, _pace: Pace::begin() })
     }
 
     /// The world that is recorded.
