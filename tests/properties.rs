@@ -343,7 +343,10 @@ async fn at_once(graph: &Graph, mut resolving: Resolving<'_>, rng: &mut StdRng) 
     if sent > resolving.most * asked.len() {
         return Err(format!("at once: {sent} messages for {} questions", asked.len()));
     }
-    for (question, seen) in asked.iter().zip(answers) {
+    let mut answered: Vec<_> = asked.iter().zip(answers).collect();
+    // What one of them spent its budget on counts as out of reach for the others too.
+    answered.sort_by_key(|(_, seen)| !is_limited(seen));
+    for (question, seen) in answered {
         resolving.judge(question, &seen, 0).map_err(|e| format!("at once: {e}"))?;
     }
     Ok(resolving.counts)
