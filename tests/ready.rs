@@ -65,7 +65,7 @@ impl History {
         config.resolver.root_priming = false;
         config.dnssec.validation = rng.below(3) == 0;
         config.cache.serve_stale = rng.below(2) == 0;
-        let world = World { network: Arc::new(Nobody), clock: Clock::system(), rng: Rng::seeded(seed) };
+        let world = World { network: Arc::new(Nobody), clock: Clock::starting_at(1_700_000_000), rng: Rng::seeded(seed) };
         let service = Service::with_local_names(Arc::new(config.clone()), world, LocalNames::Resolved);
         let door = Door::new(Arc::clone(&service), 1);
         let long_way = Door::without_answers(Arc::clone(&service));
