@@ -36,9 +36,16 @@ pub struct Kept {
     /// From then on the long way is to be gone once, so that what expires soon is fetched anew, and what
     /// is used is known to be.
     pub refresh_at: u64,
+    /// All that it rests on stood when so many changes had been made; `None`: nobody has looked.
+    stood_at: Option<u64>,
 }
 
 impl Kept {
+    /// To be used while all `stamps` stand.
+    pub fn new(ready: Ready, stamps: Box<[Stamp]>, refresh_at: u64) -> Kept {
+        Kept { ready, stamps, refresh_at, stood_at: None }
+    }
+
     fn octets(&self) -> usize {
         size_of::<Slot>() + size_of::<Kept>() + self.ready.octets() + size_of_val(&*self.stamps)
     }
@@ -80,11 +87,14 @@ impl Answers {
             slot.hash == hash && slot.kept.as_ref().is_some_and(|kept| kept.ready.answers(ask.key()))
         })?;
         let kept = slot.kept.as_mut()?;
-        if kept.ready.expires() <= now || !kept.stamps.iter().all(|stamp| stamps.stands(*stamp)) {
+        let changes = Some(stamps.changes());
+        let stands = || kept.stood_at == changes || kept.stamps.iter().all(|stamp| stamps.stands(*stamp));
+        if kept.ready.expires() <= now || !stands() {
             self.octets = self.octets.saturating_sub(kept.octets());
             slot.kept = None;
             return None;
         }
+        kept.stood_at = changes;
         if kept.refresh_at <= now {
             kept.refresh_at = now.saturating_add(REFRESH_PAUSE);
             return None;
@@ -184,7 +194,7 @@ mod tests {
         let packet = packet(name);
         let ask = Ask::peek(&packet).unwrap();
         let ready = Ready::new(&packet, ask.key(), &[Clock { at: 0, expires }], false).unwrap();
-        answers.put(ask.key(), Kept { ready, stamps: stamps.into(), refresh_at: u64::MAX });
+        answers.put(ask.key(), Kept::new(ready, stamps.into(), u64::MAX));
     }
 
     fn has(answers: &mut Answers, name: &str, now: u64, stamps: &Stamps) -> bool {
@@ -204,6 +214,9 @@ mod tests {
         assert!(!has(&mut answers, "example.", 99, &stamps));
         assert!(!has(&mut answers, "www.example.", 100, &stamps), "expired");
         keep(&mut answers, "www.example.", 100, &[stamps.of(&name, false)]);
+        assert!(has(&mut answers, "www.example.", 0, &stamps));
+        stamps.change(&"other.".parse().unwrap(), true);
+        assert!(has(&mut answers, "www.example.", 0, &stamps), "something else has changed");
         stamps.change(&name, false);
         assert!(!has(&mut answers, "www.example.", 0, &stamps), "replaced");
         assert_eq!((answers.octets, counted(&answers)), (0, 0));

@@ -13,6 +13,9 @@ use super::pktinfo::Asked;
 /// Datagrams taken before others get their turn: short polls keep the tail short (hotpath.md §2).
 pub const BATCH: usize = 32;
 
+/// Datagrams that there is always room for; when they come, twice as many the next time.
+const FEWEST: usize = 4;
+
 /// The longest datagram there is.
 const MAX_DATAGRAM: usize = 65_535;
 
@@ -33,6 +36,8 @@ pub struct Arrived {
 
 /// Datagrams that arrived together, and the answers that leave together.
 pub struct Batch {
+    /// Datagrams that the last call could have brought.
+    asked_for: usize,
     requests: Vec<u8>,
     arrived: Vec<Arrived>,
     /// Answers, one behind the other.
@@ -46,6 +51,7 @@ impl Batch {
     /// An empty one. `wildcard`: the socket says what address each datagram was sent to.
     pub fn new(wildcard: bool) -> Batch {
         Batch {
+            asked_for: 0,
             requests: vec![0; STRIDE * BATCH],
             arrived: Vec::with_capacity(BATCH),
             out: Vec::new(),
@@ -57,6 +63,11 @@ impl Batch {
     /// How many arrived.
     pub fn len(&self) -> usize {
         self.arrived.len()
+    }
+
+    /// Did as many arrive as could? Then there may be more.
+    pub fn is_full(&self) -> bool {
+        self.len() == self.asked_for
     }
 
     /// Did none arrive?
@@ -92,10 +103,12 @@ impl Batch {
     /// # Errors
     /// What the system says; `WouldBlock` when there is nothing.
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        // Preparing places for datagrams that do not come costs as much as reading one.
+        self.asked_for = (2 * self.len()).clamp(FEWEST, BATCH).min(system::MOST);
         self.arrived.clear();
         self.answers.clear();
         self.out.clear();
-        self.system.receive(socket, &mut self.requests, &mut self.arrived)
+        self.system.receive(socket, self.asked_for, &mut self.requests, &mut self.arrived)
     }
 
     /// Sends the answers that have not left yet, without waiting. What cannot be sent is dropped, but
@@ -130,9 +143,15 @@ mod system {
     use super::super::pktinfo::{CONTROL, Control, asked, write_asked};
     use super::*;
 
-    /// What the system calls read and fill besides the datagrams.
+    /// Datagrams that one call can take.
+    pub const MOST: usize = BATCH;
+
+    /// What the system calls read and fill besides the datagrams. What it points to is good only during the call that it was made for.
     pub struct Headers {
         wildcard: bool,
+        headers: Vec<libc::mmsghdr>,
+        parts: Vec<libc::iovec>,
+        senders: Vec<SockAddrStorage>,
         names: Vec<SockAddr>,
         controls: Vec<Control>,
     }
@@ -143,6 +162,15 @@ mod system {
         unsafe { mem::zeroed() }
     }
 
+    fn header_of(name: *mut libc::c_void, length: libc::socklen_t, part: &mut libc::iovec) -> libc::mmsghdr {
+        let mut header = blank();
+        header.msg_hdr.msg_name = name;
+        header.msg_hdr.msg_namelen = length;
+        header.msg_hdr.msg_iov = part;
+        header.msg_hdr.msg_iovlen = 1;
+        header
+    }
+
     fn no_part() -> libc::iovec {
         libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }
     }
@@ -150,45 +178,52 @@ mod system {
     impl Headers {
         pub fn new(wildcard: bool) -> Headers {
             let controls = if wildcard { vec![Control([0; CONTROL]); BATCH] } else { Vec::new() };
-            Headers { wildcard, names: Vec::with_capacity(BATCH), controls }
+            Headers {
+                wildcard,
+                headers: vec![blank(); BATCH],
+                parts: vec![no_part(); BATCH],
+                senders: Vec::with_capacity(BATCH),
+                names: Vec::with_capacity(BATCH),
+                controls,
+            }
         }
 
         pub fn receive(
             &mut self,
             socket: &UdpSocket,
+            most: usize,
             requests: &mut [u8],
             arrived: &mut Vec<Arrived>,
         ) -> io::Result<()> {
-            let mut names = std::array::from_fn::<_, BATCH, _>(|_| SockAddrStorage::zeroed());
-            let (mut headers, mut parts) = ([blank(); BATCH], [no_part(); BATCH]);
+            self.senders.clear();
+            self.senders.extend(std::iter::repeat_with(SockAddrStorage::zeroed).take(most));
             let buffers = requests.chunks_exact_mut(STRIDE);
             for (((header, part), name), buffer) in
-                headers.iter_mut().zip(&mut parts).zip(&mut names).zip(buffers)
+                self.headers.iter_mut().zip(&mut self.parts).zip(&mut self.senders).zip(buffers)
             {
                 *part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: MAX_DATAGRAM };
-                header.msg_hdr.msg_name = (&raw mut *name).cast();
-                header.msg_hdr.msg_namelen = name.size_of();
-                header.msg_hdr.msg_iov = part;
-                header.msg_hdr.msg_iovlen = 1;
+                *header = header_of((&raw mut *name).cast(), name.size_of(), part);
             }
-            for (header, control) in headers.iter_mut().zip(&mut self.controls) {
+            for (header, control) in self.headers.iter_mut().zip(&mut self.controls).take(most) {
                 header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
                 header.msg_hdr.msg_controllen = CONTROL as _;
             }
-            // SAFETY: each header points to a name, a part (whose buffer is as long as it says, and
-            // its own) and perhaps control octets that all outlive the call; no timeout is given.
+            let most = self.senders.len().min(self.headers.len());
+            // SAFETY: `most` headers have just been made to point to a name, a part (whose buffer is as
+            // long as it says, and its own) and perhaps control octets that all outlive the call; no
+            // timeout is given.
             let got = unsafe {
                 libc::recvmmsg(
                     socket.as_fd().as_raw_fd(),
-                    headers.as_mut_ptr(),
-                    BATCH as _,
+                    self.headers.as_mut_ptr(),
+                    most as _,
                     libc::MSG_DONTWAIT as _,
                     std::ptr::null_mut(),
                 )
             };
             let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
             self.names.clear();
-            for (header, name) in headers.iter().zip(names).take(got) {
+            for (header, name) in self.headers.iter().zip(self.senders.drain(..)).take(got) {
                 // SAFETY: the system has filled the storage and said how much of it.
                 let name = unsafe { SockAddr::new(name, header.msg_hdr.msg_namelen) };
                 // Nobody to answer: port 0 is not answered either.
@@ -208,17 +243,14 @@ mod system {
             arrived: &[Arrived],
             answers: &[(usize, Range<usize>)],
         ) -> io::Result<usize> {
-            let (mut headers, mut parts) = ([blank(); BATCH], [no_part(); BATCH]);
             let mut count = 0;
-            for ((header, part), (index, range)) in headers.iter_mut().zip(&mut parts).zip(answers) {
+            for ((header, part), (index, range)) in self.headers.iter_mut().zip(&mut self.parts).zip(answers)
+            {
                 let (Some(name), Some(answer)) = (self.names.get(*index), out.get(range.clone())) else {
                     break;
                 };
                 *part = libc::iovec { iov_base: answer.as_ptr().cast_mut().cast(), iov_len: answer.len() };
-                header.msg_hdr.msg_name = name.as_ptr().cast_mut().cast();
-                header.msg_hdr.msg_namelen = name.len();
-                header.msg_hdr.msg_iov = part;
-                header.msg_hdr.msg_iovlen = 1;
+                *header = header_of(name.as_ptr().cast_mut().cast(), name.len(), part);
                 if let (Some(asked), Some(control)) =
                     (arrived.get(*index).and_then(|a| a.asked), self.controls.get_mut(*index))
                 {
@@ -228,12 +260,12 @@ mod system {
                 }
                 count += 1;
             }
-            // SAFETY: `count` headers point to names, parts and control octets that outlive the call,
-            // which only reads them.
+            // SAFETY: `count` headers have just been made to point to names, parts and control octets that
+            // outlive the call, which only reads them.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_fd().as_raw_fd(),
-                    headers.as_mut_ptr(),
+                    self.headers.as_mut_ptr(),
                     count,
                     (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
                 )
@@ -247,6 +279,9 @@ mod system {
 mod system {
     use super::*;
 
+    /// Datagrams that one call can take.
+    pub const MOST: usize = 1;
+
     pub struct Headers;
 
     impl Headers {
@@ -257,6 +292,7 @@ mod system {
         pub fn receive(
             &mut self,
             socket: &UdpSocket,
+            _most: usize,
             requests: &mut [u8],
             arrived: &mut Vec<Arrived>,
         ) -> io::Result<()> {

@@ -118,7 +118,7 @@ impl<'a> Keeper<'a> {
             clocks.into_iter().map(|(at, expires)| Clock { at, expires: service.nanos(expires) }).collect();
         let Some(ready) = Ready::new(&message, self.key, &clocks, answer.secure) else { return };
         let stamps = std::iter::once(self.settings).chain(reads).collect();
-        (self.keep)(Kept { ready, stamps, refresh_at: refresh(service, &settings.config, answer) });
+        (self.keep)(Kept::new(ready, stamps, refresh(service, &settings.config, answer)));
     }
 }
 

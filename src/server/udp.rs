@@ -102,7 +102,7 @@ impl Listener {
     fn receive(&self, batch: &mut Batch) -> io::Result<()> {
         let received = self.socket.take(|socket| {
             batch.receive(socket)?;
-            if batch.len() == BATCH { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+            if batch.is_full() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
         });
         match received {
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
@@ -180,7 +180,7 @@ async fn answer_batch<R: Respond>(
             !batch.answer(index, |request, arrived, out| respond.at_once(request, arrived.from, now, out));
     }
     listener.send_batch(batch).await?;
-    let mut next = if batch.len() == BATCH { Next::Yield } else { Next::Wait };
+    let mut next = if batch.is_full() { Next::Yield } else { Next::Wait };
     for (index, _) in others.iter().enumerate().filter(|(_, other)| **other) {
         let Some((request, arrived)) = batch.request(index) else { continue };
         if arrived.from.port() == 0 {
