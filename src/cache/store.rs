@@ -16,7 +16,10 @@ use crate::rrset::RrType;
 use crate::wire::Name;
 
 /// What moka takes for an entry beside the block, measured (docs/measurements.md).
-const OVERHEAD: u32 = 336;
+const OVERHEAD: u32 = 256;
+
+/// Octets before what an `Arc` shares.
+const REFERENCE_COUNTS: usize = 16;
 
 /// Entries, at most so many octets of them.
 pub(super) struct Store {
@@ -74,7 +77,22 @@ impl Store {
     }
 }
 
-/// What so many octets take behind a reference count, as common allocators hand them out.
+/// What so many octets take behind a reference count: the size classes of jemalloc, which are multiples of
+/// 16 up to 128 and then four between one power of two and the next.
 fn allocated(octets: usize) -> u32 {
-    u32::try_from((octets + 24).next_multiple_of(16)).unwrap_or(u32::MAX)
+    let octets = octets.saturating_add(REFERENCE_COUNTS);
+    let apart = (octets.next_power_of_two() / 8).max(16);
+    u32::try_from(octets.next_multiple_of(apart)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn size_classes() {
+        let asked = [1, 80, 112, 113, 144, 240, 241, 1_000, 1_100, 5_000];
+        let given = [32, 96, 128, 160, 160, 256, 320, 1_024, 1_280, 5_120];
+        assert_eq!(asked.map(allocated), given);
+    }
 }
