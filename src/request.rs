@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::budget::Budget;
-use crate::cache::rrsets::Scratch;
+use crate::cache::scratch::Scratch;
 use crate::config::Config;
 use crate::trace::Trace;
 use crate::wire::Name;

@@ -14,7 +14,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::cache::Cache;
-use crate::cache::rrsets::{Alias, Freshness, Held, Hop};
+use crate::cache::hop::{Alias, Held, Hop};
+use crate::cache::rrsets::Freshness;
 use crate::chain::Chain;
 use crate::config::Config;
 use crate::dnssec::{Reason, Security, Trust, denial, sentinel, verify};

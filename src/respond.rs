@@ -7,7 +7,7 @@
 
 use tokio::time::Instant;
 
-use crate::cache::rrsets::Held;
+use crate::cache::hop::Held;
 use crate::failure::Ede;
 use crate::resolver::{Answer, Rcode};
 use crate::rrset::{Question, RrSet, RrType};

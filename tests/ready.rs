@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cnamed::cache::rrsets::{Alias, Hop, Judged, Scratch};
+use cnamed::cache::hop::{Alias, Hop, Judged};
+use cnamed::cache::scratch::Scratch;
 use cnamed::config::Config;
 use cnamed::failure::{Failure, Unaddressed};
 use cnamed::rrset::{Question, RrSet, RrType};
@@ -65,7 +66,11 @@ impl History {
         config.resolver.root_priming = false;
         config.dnssec.validation = rng.below(3) == 0;
         config.cache.serve_stale = rng.below(2) == 0;
-        let world = World { network: Arc::new(Nobody), clock: Clock::starting_at(1_700_000_000), rng: Rng::seeded(seed) };
+        let world = World {
+            network: Arc::new(Nobody),
+            clock: Clock::starting_at(1_700_000_000),
+            rng: Rng::seeded(seed),
+        };
         let service = Service::with_local_names(Arc::new(config.clone()), world, LocalNames::Resolved);
         let door = Door::new(Arc::clone(&service), 1);
         let long_way = Door::without_answers(Arc::clone(&service));

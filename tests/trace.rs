@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cnamed::cache::rrsets::Alias;
+use cnamed::cache::hop::Alias;
 use cnamed::config::Config;
 use cnamed::request::Request;
 use cnamed::resolver::Resolver;

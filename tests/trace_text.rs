@@ -242,7 +242,7 @@ fn the_documentation_shows_what_is_drawn() {
 
 /// The hops of an answer, as a report has them.
 pub(crate) fn hops_of(report: &Report) -> Vec<AliasSeen> {
-    use cnamed::cache::rrsets::Alias;
+    use cnamed::cache::hop::Alias;
     let seen = report.answer.hops.iter().map(|alias| {
         let redirection = alias.redirection();
         let dname = redirection.dname().map(|set| (set.owner.clone(), set.target().unwrap()));

@@ -5,7 +5,7 @@
 //! what of it outlives the process (`file`). moka bounds memory and never time: every entry carries
 //! its own times, compared with `now` on reading. Nothing is read back right after it was stored: a
 //! full TinyLFU cache refuses newcomers, so a request keeps what it learned on its own
-//! [`rrsets::Scratch`].
+//! [`scratch::Scratch`].
 //!
 //! Shown by: `tests/scenarios/r34_*` … `r40_*`.
 
@@ -13,8 +13,10 @@ pub mod cuts;
 mod entry;
 pub mod failures;
 pub mod file;
+pub mod hop;
 mod packed;
 pub mod rrsets;
+pub mod scratch;
 pub mod servers;
 pub mod stamps;
 mod store;

@@ -5,20 +5,21 @@
 //! the NXDOMAIN cut (RFC 8020), what may be served stale (RFC 8767). No stored object spans hops.
 //! Does not know: chains, messages. Shown by: `tests/scenarios/r34_*` … `r39_*`.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::entry::{ALL_TYPES, Content, Entry, Key, Terms};
-use super::stamps::{Reads, Stamp, Stamps};
+use super::hop::{Alias, Denial, Held, Hop, Judged};
+use super::scratch::Scratch;
+use super::stamps::{Stamp, Stamps};
 use super::store::Store;
 use crate::chain::Redirection;
 use crate::config;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::security::{Reason, Security};
+use crate::security::Security;
 use crate::trust::rank::{Rank, replaces};
 use crate::trust::scrub::{Proof, Reply};
 use crate::wire::Name;
@@ -26,10 +27,6 @@ use crate::world::lock;
 
 /// TTL of a stale record in an answer (RFC 8767 §4).
 pub const STALE_TTL: u32 = 30;
-/// Seconds that bogus data is kept, for those who ask with CD=1.
-pub const BOGUS_TTL: u32 = 60;
-/// Entries that one request keeps for itself; its budget allows far fewer.
-pub const SCRATCH_ENTRIES: usize = 1_024;
 /// Denials without SOA live no longer than their request (RFC 2308 §5: not to be cached).
 const NO_SOA_TTL: u32 = 0;
 /// The types that nearly every cached name has; a CNAME that arrives sweeps them out at once, and
@@ -40,224 +37,6 @@ const COMMON_TYPES: [RrType; 8] =
 /// Does what is stored under this type also say something of names below?
 fn reaches_below(rtype: RrType) -> bool {
     rtype == ALL_TYPES || rtype == RrType::DNAME
-}
-
-/// An RRset as it stands at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The data; its own `ttl` is the one received.
-    pub set: RrSet,
-    /// Seconds left, to be sent.
-    pub left: u32,
-    /// Seconds it had when it was stored.
-    pub life: u32,
-    /// Past its time, shown only because it could not be refreshed.
-    pub stale: bool,
-    /// When that is; `None`: it has not been in the cache.
-    pub expires: Option<Instant>,
-    /// How far it is proven.
-    pub security: Security,
-    /// What proves that no nearer name exists, when it was made from a wildcard.
-    pub proof: Proof,
-}
-
-impl Held {
-    /// One that came just now.
-    fn fresh(life: u32, set: RrSet, proof: Proof) -> Held {
-        Held { set, left: life, life, stale: false, expires: None, security: Security::Unchecked, proof }
-    }
-
-    /// Data of our own.
-    pub fn own(set: RrSet) -> Held {
-        Held::fresh(set.ttl, set, Proof::default())
-    }
-}
-
-/// That something does not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// With its negative TTL; absent when the server sent none.
-    pub soa: Option<Held>,
-    /// NSEC and NSEC3 sets.
-    pub proof: Proof,
-    /// How far it is proven.
-    pub security: Security,
-}
-
-impl Denial {
-    /// Deduced from what is proven (RFC 8198), good for so many seconds.
-    pub fn deduced(soa: RrSet, left: u32, proof: Proof) -> Denial {
-        let soa = Held { security: Security::Secure, ..Held::fresh(left, soa, Proof::default()) };
-        Denial { soa: Some(soa), proof, security: Security::Secure }
-    }
-
-    /// Without anything that shows it.
-    pub fn bare() -> Denial {
-        Denial { soa: None, proof: Proof::default(), security: Security::Unchecked }
-    }
-}
-
-/// A verdict on something about to be stored, and how long that verdict may live.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
-    /// The verdict.
-    pub security: Security,
-    /// Seconds; for what is secure, what its signatures allow (RFC 4035 §5.3.3).
-    pub life: u32,
-    /// Of the NSEC and NSEC3 sets that came along those to keep; `None`: all of them. Of what is secure
-    /// only those that are so themselves: the others may say anything (RFC 4035 §3.2.3).
-    pub proof: Option<Proof>,
-}
-
-impl Judged {
-    /// Nobody has looked.
-    pub const UNCHECKED: Judged = Judged { security: Security::Unchecked, life: u32::MAX, proof: None };
-
-    /// Bogus: remembered only briefly (RFC 4035 §4.7).
-    pub fn bogus(reason: Reason) -> Judged {
-        Judged { security: Security::Bogus(reason), life: BOGUS_TTL, proof: None }
-    }
-
-    /// Insecure, for as long as the data lives.
-    pub const INSECURE: Judged = Judged { security: Security::Insecure, life: u32::MAX, proof: None };
-
-    /// Secure for so many seconds by its own signature.
-    pub fn secure(life: u32) -> Judged {
-        Judged::secure_by_proof(life, Proof::default())
-    }
-
-    /// Secure for so many seconds by these sets that came along, each of them proven.
-    pub fn secure_by_proof(life: u32, proof: Proof) -> Judged {
-        Judged { security: Security::Secure, life, proof: Some(proof) }
-    }
-}
-
-/// What one (name, type) turned out to be: one hop of a chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hop {
-    /// The RRset; several for ANY.
-    Data(Vec<Held>),
-    /// An alias.
-    Alias(Alias),
-    /// The name exists, the type does not.
-    NoData(Denial),
-    /// The name does not exist.
-    NxDomain(Denial),
-}
-
-/// An alias as held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Alias {
-    /// A CNAME.
-    Cname(Held),
-    /// A DNAME and the CNAME made from it.
-    Dname {
-        /// Above the name.
-        dname: Held,
-        /// At the name.
-        cname: Held,
-    },
-    /// A DNAME whose result is too long.
-    Overlong {
-        /// Above the name.
-        dname: Held,
-    },
-}
-
-impl Alias {
-    /// As the rules of `chain` want it.
-    pub fn redirection(&self) -> Redirection {
-        match self {
-            Alias::Cname(cname) => Redirection::Cname(cname.set.clone()),
-            Alias::Dname { dname, cname } => {
-                Redirection::Dname { dname: dname.set.clone(), cname: cname.set.clone() }
-            }
-            Alias::Overlong { dname } => Redirection::Overlong { dname: dname.set.clone() },
-        }
-    }
-
-    /// In the order of an answer: a DNAME directly before its CNAME (R26).
-    pub fn sets(&self) -> Vec<&Held> {
-        match self {
-            Alias::Cname(cname) => vec![cname],
-            Alias::Dname { dname, cname } => vec![dname, cname],
-            Alias::Overlong { dname } => vec![dname],
-        }
-    }
-}
-
-impl Hop {
-    /// Every RRset in it.
-    pub fn sets(&self) -> Vec<&Held> {
-        match self {
-            Hop::Data(sets) => sets.iter().collect(),
-            Hop::Alias(alias) => alias.sets(),
-            Hop::NoData(denial) | Hop::NxDomain(denial) => denial.soa.iter().collect(),
-        }
-    }
-
-    /// The NSEC and NSEC3 sets that came along.
-    pub fn proofs(&self) -> impl Iterator<Item = &RrSet> {
-        let denied = match self {
-            Hop::NoData(denial) | Hop::NxDomain(denial) => Some(denial.proof.iter()),
-            Hop::Data(_) | Hop::Alias(_) => None,
-        };
-        self.sets().into_iter().flat_map(|held| held.proof.iter()).chain(denied.into_iter().flatten())
-    }
-
-    /// How far all of it is proven.
-    pub fn security(&self) -> Security {
-        match self {
-            Hop::Data(sets) => sets.first().map(|held| held.security.clone()).unwrap_or_default(),
-            // The CNAME that follows from a DNAME is as good as that (RFC 6672 §5.3.1).
-            Hop::Alias(
-                Alias::Cname(held) | Alias::Dname { dname: held, .. } | Alias::Overlong { dname: held },
-            ) => held.security.clone(),
-            Hop::NoData(denial) | Hop::NxDomain(denial) => denial.security.clone(),
-        }
-    }
-
-    /// Is any of it stale?
-    pub fn is_stale(&self) -> bool {
-        self.sets().iter().any(|held| held.stale)
-    }
-}
-
-/// What one request has learned itself: also what may not be cached (TTL 0, R38) or was refused by
-/// a full cache. And, for who wants to keep its answer, what it has read of the cache.
-#[derive(Default, Debug)]
-pub struct Scratch {
-    known: Mutex<HashMap<Key, Arc<Entry>>>,
-    reads: Option<Mutex<Reads>>,
-}
-
-impl Scratch {
-    /// One that notes what is read.
-    pub fn noting_reads() -> Scratch {
-        Scratch { known: Mutex::default(), reads: Some(Mutex::default()) }
-    }
-
-    /// What the answer rests on, when it rests on the cache alone: all of it, and few enough to keep.
-    pub fn reads(&self) -> Option<Vec<Stamp>> {
-        let reads = lock(self.reads.as_ref()?);
-        if lock(&self.known).is_empty() { reads.all().map(<[Stamp]>::to_vec) } else { None }
-    }
-
-    fn get(&self, key: &Key) -> Option<Arc<Entry>> {
-        lock(&self.known).get(key).cloned()
-    }
-
-    /// Has this request been told that some name does not exist, which may have been for itself only?
-    fn knows_denials(&self) -> bool {
-        lock(&self.known).keys().any(|key| key.rtype == ALL_TYPES)
-    }
-
-    fn put(&self, key: Key, entry: Entry) {
-        let mut map = lock(&self.known);
-        if map.len() < SCRATCH_ENTRIES {
-            map.insert(key, Arc::new(entry));
-        }
-    }
 }
 
 /// How old an entry may be.
@@ -730,7 +509,7 @@ mod tests {
             now,
         );
         let forged = rrsets.hop_of_set(RrSet::new(name.clone(), RrType::A, 300, [&[192, 0, 2, 1][..]]));
-        let bogus = Judged::bogus(Reason::SignatureInvalid);
+        let bogus = Judged::bogus(crate::security::Reason::SignatureInvalid);
         rrsets.settle(&Scratch::default(), &asked, forged, rank, &bogus, now);
         let still = rrsets.look_up(&Scratch::default(), &name, RrType::AAAA, Freshness::Live, now);
         assert!(matches!(still, Some(Hop::NxDomain(_))), "{still:?}");

@@ -213,7 +213,8 @@ mod tests {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::{Path, PathBuf};
 
-    use crate::cache::rrsets::{Judged, Scratch};
+    use crate::cache::hop::Judged;
+    use crate::cache::scratch::Scratch;
     use crate::rrset::{Question, RrSet, RrType};
     use crate::trust::rank::Rank;
     use std::fs;

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use std::net::IpAddr;
 
-use crate::cache::rrsets::Hop;
+use crate::cache::hop::Hop;
 use crate::failure::Failure;
 use crate::rrset::RrType;
 use crate::wire::Name;
@@ -187,7 +187,7 @@ mod tests {
         let flights = Flights::default();
         let Role::Lead(lead) = flights.join(key("a."), 1) else { panic!("first leads") };
         let Role::Follow(follow) = flights.join(key("a."), 2) else { panic!("second follows") };
-        let outcome = Ok(Found::Hop(Hop::NoData(crate::cache::rrsets::Denial::bare())));
+        let outcome = Ok(Found::Hop(Hop::NoData(crate::cache::hop::Denial::bare())));
         lead.finish(&outcome);
         assert_eq!(follow.outcome().await, Some(outcome));
         let Role::Lead(lead) = flights.join(key("a."), 3) else { panic!("a new one leads") };

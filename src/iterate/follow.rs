@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::flights::Usage;
 use super::{Scope, Walker};
-use crate::cache::rrsets::Hop;
+use crate::cache::hop::Hop;
 use crate::config::Config;
 use crate::dnssec::Reason;
 use crate::dnssec::anchors::TrustAnchors;

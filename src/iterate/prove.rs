@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::flights::Usage;
 use super::{Reaching, Scope, Walker};
 use crate::budget::{Checks, Purpose};
-use crate::cache::rrsets::{Denial, Hop, Judged};
+use crate::cache::hop::{Denial, Hop, Judged};
 use crate::dnssec::anchors::TrustAnchors;
 use crate::dnssec::crypto::Policy;
 use crate::dnssec::denial::{self, Proofs};

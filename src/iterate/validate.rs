@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::prove::Case;
 use super::{Scope, Walker};
-use crate::cache::rrsets::{Alias, Denial, Hop, Judged};
+use crate::cache::hop::{Alias, Denial, Hop, Judged};
 use crate::dnssec::denial::{self, Proofs};
 use crate::dnssec::keys::ZoneKeys;
 use crate::dnssec::{Reason, Security, Trust, verify};

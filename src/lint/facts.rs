@@ -3,7 +3,7 @@
 //! Knows: where in a report each of these stands, also when there was no answer. Decides nothing.
 //! Shown by: `tests/check.rs`.
 
-use crate::cache::rrsets::Held;
+use crate::cache::hop::Held;
 use crate::failure::Failure;
 use crate::render::{HopSeen, LookUp, Report, Step};
 use crate::resolver::Rcode;

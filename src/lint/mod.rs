@@ -22,7 +22,7 @@ mod ttls;
 
 use std::fmt;
 
-use crate::cache::rrsets::Held;
+use crate::cache::hop::Held;
 use crate::idn;
 use crate::master::rdata_to_text;
 use crate::render::Report;

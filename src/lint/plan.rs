@@ -13,7 +13,7 @@
 //! | A of a target | for [`MAX_TARGETS`] targets of MX, NS, SRV, PTR and AliasMode, and of NS records on the way that are aliases | is it an alias? does it exist? |
 
 use super::facts::{self, Oddity};
-use crate::cache::rrsets::Held;
+use crate::cache::hop::Held;
 use crate::render::Report;
 use crate::resolver::Rcode;
 use crate::rrset::{Question, RrSet, RrType};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::beside::{Beside, Change, Kind};
 use super::{Exchange, FailedAt, HopSeen, LookUp, Outcome, Report, Source, Step};
-use crate::cache::rrsets::Held;
+use crate::cache::hop::Held;
 use crate::failure::{Ede, Failure};
 use crate::master::rdata_to_text;
 use crate::resolver::Rcode;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Cost, Exchange, FailedAt, HopSeen, LookUp, Outcome, Report, Source};
-use crate::cache::rrsets::Held;
+use crate::cache::hop::Held;
 use crate::iterate::PORT;
 use crate::master::rdata_to_text;
 use crate::resolver::Rcode;

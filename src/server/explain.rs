@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use super::{Service, Settings};
-use crate::cache::rrsets::Held;
+use crate::cache::hop::Held;
 use crate::render::{Report, compact};
 use crate::request::Request;
 use crate::resolver::{Answer, Rcode};

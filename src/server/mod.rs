@@ -24,7 +24,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use crate::cache::rrsets::Scratch;
+use crate::cache::scratch::Scratch;
 use crate::config::Config;
 use crate::failure::Ede;
 use crate::policy::acl::Acl;
