@@ -58,12 +58,14 @@ impl Datagrams {
         self.0.try_io(Interest::READABLE, take)
     }
 
-    /// Takes the socket's error and forgets that it had one.
+    /// Takes the socket's error, if it has one; then [`Datagrams::event`] waits for the next.
     pub fn take_error(&self) -> Option<io::Error> {
-        let taken = self.0.try_io(Interest::ERROR, |socket| {
-            socket.take_error()?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        let mut taken = None;
+        let _ = self.0.try_io(Interest::ERROR, |socket| {
+            taken = socket.take_error().ok().flatten();
+            Err::<(), _>(io::ErrorKind::WouldBlock.into())
         });
-        taken.ok()
+        taken
     }
 
     /// Says that nothing more is there, which a system call would have to find out else.
@@ -153,5 +155,18 @@ mod tests {
         assert_eq!(timeout(SOON, sent).await.unwrap().unwrap(), 4);
         timeout(SOON, there.event()).await.unwrap().unwrap();
         assert_eq!(there.take(|socket| socket.recv_from(&mut [0; 9])).unwrap().0, 4);
+    }
+
+    /// As ICMP brings one; what `ss -K` does to a socket that is listened on looks the same.
+    #[tokio::test]
+    async fn an_error_is_told_once() {
+        let (here, gone) = (open(), open().local_addr().unwrap());
+        here.socket().connect(gone).unwrap();
+        here.socket().send(b"x").unwrap();
+        let event = timeout(SOON, here.event()).await.unwrap().unwrap();
+        assert!(event.is_error());
+        assert_eq!(here.take_error().map(|e| e.kind()), Some(io::ErrorKind::ConnectionRefused));
+        assert!(timeout(Duration::from_millis(50), here.event()).await.is_err());
+        assert!(here.take_error().is_none());
     }
 }

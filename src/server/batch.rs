@@ -51,7 +51,7 @@ impl Batch {
     /// An empty one. `wildcard`: the socket says what address each datagram was sent to.
     pub fn new(wildcard: bool) -> Batch {
         Batch {
-            asked_for: 0,
+            asked_for: FEWEST.min(system::MOST),
             requests: vec![0; STRIDE * BATCH],
             arrived: Vec::with_capacity(BATCH),
             out: Vec::new(),
@@ -98,16 +98,20 @@ impl Batch {
         written
     }
 
-    /// Takes what has arrived, without waiting; what the batch held before is gone.
-    ///
-    /// # Errors
-    /// What the system says; `WouldBlock` when there is nothing.
-    pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
+    /// Forgets what it holds.
+    pub fn clear(&mut self) {
         // Preparing places for datagrams that do not come costs as much as reading one.
         self.asked_for = (2 * self.len()).clamp(FEWEST, BATCH).min(system::MOST);
         self.arrived.clear();
         self.answers.clear();
         self.out.clear();
+    }
+
+    /// Takes what has arrived into a batch that is empty, without waiting.
+    ///
+    /// # Errors
+    /// What the system says; `WouldBlock` when there is nothing.
+    pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
         self.system.receive(socket, self.asked_for, &mut self.requests, &mut self.arrived)
     }
 

@@ -100,6 +100,8 @@ impl Listener {
     /// Fills the batch; empty when nothing is there. One that is not full has emptied the socket, and
     /// the runtime is told so: asking once more would cost a system call to learn nothing.
     fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+        // Also when there is nothing to take: what it held has been answered.
+        batch.clear();
         let received = self.socket.take(|socket| {
             batch.receive(socket)?;
             if batch.is_full() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
@@ -139,10 +141,16 @@ pub async fn serve<R: Respond>(
     let mut batch = Batch::new(listener.wildcard);
     let mut stopping = pin!(stop.requested());
     loop {
-        tokio::select! {
+        let event = tokio::select! {
             biased;
             () = &mut stopping => break,
-            event = listener.socket.event() => drop(event?),
+            event = listener.socket.event() => event?,
+        };
+        if event.is_error()
+            && let Some(e) = listener.socket.take_error()
+        {
+            tracing::warn!(error = %e, "receiving by UDP");
+            tokio::time::sleep(ERROR_PAUSE).await;
         }
         match answer_batch(&listener, &mut batch, &respond, &load).await {
             Ok(Next::Wait) => {}
@@ -218,5 +226,23 @@ async fn answer<R: Respond>(listener: Rc<Listener>, respond: Rc<R>, request: Vec
     let Some(answer) = respond.respond(&request, arrived.from, Transport::Udp).await else { return };
     if let Err(e) = listener.send(&answer, arrived.from, arrived.asked).await {
         tracing::debug!(client = %arrived.from, error = %e, "an answer could not be sent");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_answered_twice_when_nothing_came() {
+        let listener = Listener::new(bind("127.0.0.1:0".parse().unwrap(), Sharing::Free).unwrap()).unwrap();
+        let mut batch = Batch::new(listener.wildcard);
+        let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(b"a question", listener.socket.local_addr().unwrap()).unwrap();
+        listener.socket.event().await.unwrap();
+        listener.receive(&mut batch).unwrap();
+        assert_eq!(batch.len(), 1);
+        listener.receive(&mut batch).unwrap();
+        assert!(batch.is_empty());
     }
 }
