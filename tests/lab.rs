@@ -10,13 +10,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cnamed::config::Config;
 use cnamed::lab::{LabError, World};
 use cnamed::master::rdata_to_text;
 use cnamed::rrset::Question;
+use cnamed::server::{LocalNames, Service};
 use cnamed::wire::reader::Section;
 use cnamed::wire::{Edns, Header, Message, MessageWriter, Name};
-use cnamed::world::{ExchangeError, Network, Rng, Transport, Verdict};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, Verdict,
+};
+use futures_util::future::join_all;
 use tokio::time::Instant;
+
+use crate::client::{self, Counted};
 
 const HOSTING: &str = "198.51.100.1";
 const COOKIE: (u16, &[u8]) = (10, b"8 octets");
@@ -660,4 +667,51 @@ fn every_mode_is_documented() {
         count += 1;
     }
     assert_eq!(count, 16);
+}
+
+/// The embedded world, ten milliseconds away.
+struct Distant(Arc<World>);
+
+impl Network for Distant {
+    fn exchange<'a>(
+        &'a self,
+        to: SocketAddr,
+        transport: Transport,
+        query: &'a [u8],
+        accept: &'a Accept<'a>,
+        until: Instant,
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            self.0.exchange(to, transport, query, accept, until).await
+        })
+    }
+
+    fn routes(&self) -> Routes {
+        self.0.routes()
+    }
+}
+
+/// Different names below one delegation, at the same time and with an empty cache: whatever they have in
+/// common is asked once (RFC 5452 §5: each equal question under way is one more chance to guess).
+#[tokio::test(start_paused = true)]
+async fn questions_at_the_same_time_share_the_way_down() {
+    const QUESTIONS: usize = 20;
+    let lab = world();
+    let mut config = Config::default();
+    config.resolver.hints = lab.hints();
+    config.resolver.root_priming = false;
+    config.dnssec.validation = false;
+    let network = Counted::new(Arc::new(Distant(lab)));
+    let world =
+        cnamed::world::World { network: network.clone(), clock: Clock::system(), rng: Rng::seeded(1) };
+    let service = Service::with_local_names(Arc::new(config), world, LocalNames::Resolved);
+    let names: Vec<Question> = (0..QUESTIONS).map(|i| question(&format!("n{i}.alias.example. A"))).collect();
+    let answers = join_all(names.iter().map(|question| client::ask(&service, question))).await;
+    assert!(answers.iter().all(|answer| answer.rcode == 3), "{answers:?}");
+    let alone = client::ask(&service, &question("n.alias.example. A")).await;
+    assert_eq!(alone.rcode, 3);
+    // The root, example. and whoever tells where its servers are; then each name, and the last one.
+    let sent = network.take();
+    assert!((QUESTIONS + 2..=QUESTIONS + 8).contains(&sent), "{sent} messages for {QUESTIONS} questions");
 }

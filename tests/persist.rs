@@ -44,19 +44,28 @@ impl Program {
 
     /// TTL of the first answer record.
     fn ttl(&self, name: &str) -> u32 {
+        let reply = self.ask(name, RrType::A);
+        let message = Message::parse(&reply).unwrap();
+        let first = message.section(Section::Answer).next();
+        first.unwrap_or_else(|| panic!("{name}: no answer, RCODE {}", message.rcode())).ttl()
+    }
+
+    fn rcode(&self, name: &str, rtype: RrType) -> u16 {
+        Message::parse(&self.ask(name, rtype)).unwrap().rcode()
+    }
+
+    fn ask(&self, name: &str, rtype: RrType) -> Vec<u8> {
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.connect(self.address).unwrap();
         client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let name: Name = name.parse().unwrap();
         let mut query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".to_vec();
         query.extend_from_slice(name.as_wire());
-        query.extend_from_slice(&[0, RrType::A.0 as u8, 0, 1]);
+        query.extend_from_slice(&[0, rtype.0 as u8, 0, 1]);
         client.send(&query).unwrap();
         let mut reply = [0; 1_500];
         let n = client.recv(&mut reply).unwrap();
-        let message = Message::parse(&reply[..n]).unwrap();
-        let first = message.section(Section::Answer).next();
-        first.unwrap_or_else(|| panic!("{name}: no answer, RCODE {}", message.rcode())).ttl()
+        reply[..n].to_vec()
     }
 
     fn signal_and_wait(mut self, signal: &str) -> (Option<i32>, Duration) {
@@ -111,6 +120,25 @@ fn the_cache_survives_kill_9_and_damage_costs_no_start() {
     assert!(program.said.contains("is damaged in 1 or more places"), "{}", program.said);
     assert!(program.ttl("www.example.com.") <= 300);
     assert_eq!(program.signal_and_wait("-TERM").0, Some(0));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The file keeps denials without their proof. Whether that is found elsewhere or fetched again: nothing
+/// that is absent may become a failure.
+#[test]
+fn what_is_absent_from_a_signed_zone_stays_so_over_a_restart() {
+    const NXDOMAIN: u16 = 3;
+    let (folder, config) = folder_with("absent", "1d");
+    let program = Program::start(&config);
+    assert_eq!(program.rcode("nope.host.signed.example.", RrType::MX), NXDOMAIN);
+    assert_eq!(program.signal_and_wait("-TERM").0, Some(0));
+    let program = Program::start(&config);
+    // With it comes a proof that there is nothing below.
+    assert_eq!(program.rcode("host.signed.example.", RrType::MX), 0);
+    for _ in 0..3 {
+        assert_eq!(program.rcode("nope.host.signed.example.", RrType::A), NXDOMAIN);
+    }
+    program.signal_and_wait("-TERM");
     fs::remove_dir_all(&folder).unwrap();
 }
 

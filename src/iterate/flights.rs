@@ -50,6 +50,8 @@ pub enum Usage {
     Raw,
     /// To reach a server: glue will do, and nothing is proven.
     Reach,
+    /// To get nearer to something below: what comes of it is in the cache, or nowhere.
+    Step,
 }
 
 /// A look-up under way.

@@ -41,7 +41,7 @@ use crate::trust::scrub::{Manner, NameServer, Proof, Referral, Reply, Volunteere
 use crate::upstream::Upstream;
 use crate::wire::Name;
 use crate::world::{BoxFuture, World, lock};
-use flights::{Flights, Found, Key, Outcome, Role, Usage};
+use flights::{Flights, Found, Key, Lead, Outcome, Role, Usage};
 
 /// The port of the DNS.
 pub const PORT: u16 = 53;
@@ -135,6 +135,14 @@ impl Reaching {
 enum Walked {
     Reply { reply: Reply, zone: Name, server: SocketAddr },
     Glue(Vec<IpAddr>),
+}
+
+/// What to do about a minimised question.
+enum Step<'a> {
+    /// To ask it: for others too, or alone.
+    Ask(Option<Lead<'a>>),
+    /// Nothing: another request has asked it meanwhile.
+    Awaited,
 }
 
 impl Walker {
@@ -251,10 +259,15 @@ impl Walker {
         usage: Usage,
     ) -> Outcome {
         let mut bogus = None;
-        if usage == Usage::Proven
-            && !scope.refresh
-            && let Some(hop) = self.remembered(request, question)
+        let remembered =
+            if usage == Usage::Proven && !scope.refresh { self.remembered(request, question) } else { None };
+        // A denial that came from a file has lost its proof, and would be found wanting for a minute.
+        if matches!(remembered, Some(Hop::NoData(_) | Hop::NxDomain(_)))
+            && let Some(hop) = self.deduced(request, question)
         {
+            return Ok(Found::Hop(hop));
+        }
+        if let Some(hop) = remembered {
             let zone = self.zone_of(request, question);
             let judged = self.judge(request, question, &hop, &zone, scope).await;
             let (now, rank) = (self.world.clock.now(), Rank::AuthAnswer);
@@ -307,7 +320,7 @@ impl Walker {
         let Some((hop, rank)) = self.cache.rrsets.hop_of(reply) else { return Hop::NoData(Denial::bare()) };
         let judged = match usage {
             Usage::Proven => self.judge(request, question, &hop, zone, scope).await,
-            Usage::Raw | Usage::Reach => Judged::UNCHECKED,
+            Usage::Raw | Usage::Reach | Usage::Step => Judged::UNCHECKED,
         };
         let hop = self.store(request, question, (hop, rank), &judged, scope);
         if !volunteered.sets.is_empty() && (volunteered.unforgeable || judged.security == Security::Secure) {
@@ -333,6 +346,7 @@ impl Walker {
         let labels = name.label_count();
         let mut shown = cut.zone.label_count();
         let mut minimise = request.config.resolver.qname_minimisation;
+        let mut awaited = None;
         loop {
             request.trace.note(scope.id, || Event::CutFound {
                 zone: cut.zone.clone(),
@@ -368,6 +382,21 @@ impl Walker {
                     shown = step;
                     continue;
                 }
+                // Until what comes of it is stored.
+                let _leading = match self.step(request, &part, scope, &mut awaited).await? {
+                    Step::Ask(leading) => leading,
+                    Step::Awaited => {
+                        let (known, how) = self.closest_cut(request, name, *rtype);
+                        if known.zone.is_below(&cut.zone) {
+                            shown = known.zone.label_count();
+                            (cut, from) = (known, how);
+                            if for_reach && let Some(glue) = glue_for(&cut, name) {
+                                return Ok(Walked::Glue(glue));
+                            }
+                        }
+                        continue;
+                    }
+                };
                 match self.ask(request, &cut, &part, scope, Manner::Authority, true).await {
                     Ok((Reply::Referral(referral), _)) => cut = self.enter(request, referral, &cut),
                     Ok((Reply::Alias { redirection, rank, volunteered, proof }, server)) => {
@@ -409,6 +438,30 @@ impl Walker {
             shown = cut.zone.label_count();
             if for_reach && let Some(glue) = glue_for(&cut, name) {
                 return Ok(Walked::Glue(glue));
+            }
+        }
+    }
+
+    /// Equal minimised questions of several requests are asked once; each request waits for one only once.
+    async fn step<'a>(
+        &'a self,
+        request: &Request,
+        part: &Question,
+        scope: &Scope,
+        awaited: &mut Option<Name>,
+    ) -> Result<Step<'a>, Arc<Failure>> {
+        if awaited.as_ref() == Some(&part.name) {
+            return Ok(Step::Ask(None));
+        }
+        let key = Key { name: part.name.clone(), rtype: part.rtype, usage: Usage::Step };
+        match self.flights.join(key, request.id) {
+            Role::Lead(lead) => Ok(Step::Ask(Some(lead))),
+            Role::Alone => Ok(Step::Ask(None)),
+            Role::Follow(follow) => {
+                request.trace.note(scope.id, || Event::Joined { question: part.clone() });
+                *awaited = Some(part.name.clone());
+                let waiting = timeout_at(request.budget.deadline(), follow.outcome());
+                waiting.await.map_or_else(|_| Err(out_of(Limit::Time, &part.name)), |_| Ok(Step::Awaited))
             }
         }
     }
