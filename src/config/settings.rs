@@ -271,7 +271,7 @@ pub const SETTINGS: &[Setting] = &[
             why: "one question must not become a flood",
             set: |c, v| c.resolver.max_upstream_queries = u32::try_from(v).unwrap_or(u32::MAX),
         },
-        help: "Packets sent to servers for one question of a client, those for server addresses included.",
+        help: "Packets sent to servers for one question of a client, those for server addresses included. More than 35 never are, and 40 in search of proofs.",
     },
     Setting {
         table: "resolver",
