@@ -17,13 +17,12 @@ use cnamed::rrset::Question;
 use cnamed::server::{LocalNames, Service};
 use cnamed::wire::reader::Section;
 use cnamed::wire::{Edns, Header, Message, MessageWriter, Name};
-use cnamed::world::{
-    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, Verdict,
-};
+use cnamed::world::{Clock, ExchangeError, Network, Rng, Transport, Verdict};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::client::{self, Counted};
+use crate::trace_text::Far;
 
 const HOSTING: &str = "198.51.100.1";
 const COOKIE: (u16, &[u8]) = (10, b"8 octets");
@@ -669,29 +668,6 @@ fn every_mode_is_documented() {
     assert_eq!(count, 16);
 }
 
-/// The embedded world, ten milliseconds away.
-struct Distant(Arc<World>);
-
-impl Network for Distant {
-    fn exchange<'a>(
-        &'a self,
-        to: SocketAddr,
-        transport: Transport,
-        query: &'a [u8],
-        accept: &'a Accept<'a>,
-        until: Instant,
-    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
-        Box::pin(async move {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            self.0.exchange(to, transport, query, accept, until).await
-        })
-    }
-
-    fn routes(&self) -> Routes {
-        self.0.routes()
-    }
-}
-
 /// Different names below one delegation, at the same time and with an empty cache: whatever they have in
 /// common is asked once (RFC 5452 §5: each equal question under way is one more chance to guess).
 #[tokio::test(start_paused = true)]
@@ -702,7 +678,7 @@ async fn questions_at_the_same_time_share_the_way_down() {
     config.resolver.hints = lab.hints();
     config.resolver.root_priming = false;
     config.dnssec.validation = false;
-    let network = Counted::new(Arc::new(Distant(lab)));
+    let network = Counted::new(Arc::new(Far(lab)));
     let world =
         cnamed::world::World { network: network.clone(), clock: Clock::system(), rng: Rng::seeded(1) };
     let service = Service::with_local_names(Arc::new(config), world, LocalNames::Resolved);

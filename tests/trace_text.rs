@@ -34,7 +34,7 @@ use crate::lab::documented_outcomes;
 const BLESS: &str = "CNAMED_BLESS";
 
 /// The lab with a distance to each server, so that round trips can be told apart.
-struct Far(Arc<lab::World>);
+pub(crate) struct Far(pub(crate) Arc<lab::World>);
 
 impl Network for Far {
     fn exchange<'a>(

@@ -1,8 +1,8 @@
 //! Entries by whose they are, in one moka cache.
 //!
 //! moka keeps each key in a block of its own. So the key is a hash of name and type, seeded by std, and
-//! the entry itself says whose it is: two names under one hash (one pair in 2^64 of those that anybody
-//! could choose, knowing the seed) push each other out, and neither is taken for the other.
+//! the entry itself says whose it is: two names under one hash (one pair in 2^64, which nobody can look for
+//! without the seed) push each other out, and neither is taken for the other.
 //!
 //! Knows: hashes, what an entry takes. Does not know: what may replace what (`rrsets`).
 

@@ -150,7 +150,8 @@ mod system {
     /// Datagrams that one call can take.
     pub const MOST: usize = BATCH;
 
-    /// What the system calls read and fill besides the datagrams. What it points to is good only during the call that it was made for.
+    /// What the system calls read and fill besides the datagrams. What it points to is good only during
+    /// the call that it was made for.
     pub struct Headers {
         wildcard: bool,
         headers: Vec<libc::mmsghdr>,
