@@ -19,7 +19,7 @@ pub mod rrsets;
 pub mod scratch;
 pub mod servers;
 pub mod stamps;
-mod store;
+pub mod store;
 pub mod trust;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::entry::{ALL_TYPES, Content, Entry, Key, Terms};
 use super::hop::{Alias, Denial, Held, Hop, Judged};
 use super::scratch::Scratch;
 use super::stamps::{Stamp, Stamps};
-use super::store::Store;
+use super::store::{Place, Store};
 use crate::chain::Redirection;
 use crate::config;
 use crate::rrset::{Question, RrSet, RrType};
@@ -117,6 +117,11 @@ impl RrSets {
             Content::NoData(soa) => Some(Hop::NoData(view.denial(soa.as_ref(), &entry, left))),
             _ => None,
         }
+    }
+
+    /// Somebody is using what is there, without looking it up.
+    pub fn touch(&self, place: Place) {
+        self.store.touch(place);
     }
 
     /// Is anything served past its time?
@@ -367,7 +372,11 @@ impl View<'_> {
         if stamp.is_blank() {
             return None;
         }
-        let entry = Arc::new(self.all.store.get(name, rtype)?);
+        let place = self.all.store.place(name, rtype);
+        let entry = Arc::new(self.all.store.get(place, name, rtype)?);
+        if let Some(reads) = &self.own.reads {
+            lock(reads).found(place);
+        }
         let left = entry.terms.left(self.now);
         if left > 0 {
             return Some((entry, Left::Fresh(left)));
@@ -382,7 +391,7 @@ impl View<'_> {
     fn read(&self, name: &[u8], below: bool) -> Stamp {
         let stamp = self.all.stamps.of_wire(name, below);
         if let Some(reads) = &self.own.reads {
-            lock(reads).note(stamp);
+            lock(reads).consulted(stamp);
         }
         stamp
     }

@@ -6,11 +6,60 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::entry::{ALL_TYPES, Entry, Key};
-use super::stamps::{Reads, Stamp};
+use super::stamps::Stamp;
+use super::store::Place;
 use crate::world::lock;
 
 /// Entries that one request keeps for itself; its budget allows far fewer.
 pub const SCRATCH_ENTRIES: usize = 1_024;
+
+/// Names that one answer may rest on; a chain of sixteen hops rests on about forty.
+pub const MAX_READS: usize = 64;
+
+/// What an answer from the cache rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rested {
+    /// Of every name that was consulted, found or not.
+    pub stamps: Vec<Stamp>,
+    /// Of every entry that was found.
+    pub places: Vec<Place>,
+}
+
+/// What the look-ups of one request have met.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    rested: Rested,
+    too_many: bool,
+}
+
+impl Reads {
+    pub(super) fn consulted(&mut self, stamp: Stamp) {
+        let Reads { rested: Rested { stamps, .. }, too_many } = self;
+        *too_many |= !note(stamps, stamp);
+    }
+
+    pub(super) fn found(&mut self, place: Place) {
+        let Reads { rested: Rested { places, .. }, too_many } = self;
+        *too_many |= !note(places, place);
+    }
+
+    /// All of it, unless it was too much to keep; nothing is left here.
+    fn take(&mut self) -> Option<Rested> {
+        (!self.too_many).then(|| std::mem::take(&mut self.rested))
+    }
+}
+
+/// `false`: there is no room for one more.
+fn note<T: PartialEq>(all: &mut Vec<T>, one: T) -> bool {
+    if all.contains(&one) {
+        return true;
+    }
+    let room = all.len() < MAX_READS;
+    if room {
+        all.push(one);
+    }
+    room
+}
 
 /// What one request has learned itself: also what may not be cached (TTL 0, R38) or was refused by
 /// a full cache. And, for who wants to keep its answer, what it has read of the cache.
@@ -27,9 +76,10 @@ impl Scratch {
     }
 
     /// What the answer rests on, when it rests on the cache alone: all of it, and few enough to keep.
-    pub fn reads(&self) -> Option<Vec<Stamp>> {
-        let reads = lock(self.reads.as_ref()?);
-        if lock(&self.known).is_empty() { reads.all().map(<[Stamp]>::to_vec) } else { None }
+    /// To be taken once.
+    pub fn rested(&self) -> Option<Rested> {
+        let mut reads = lock(self.reads.as_ref()?);
+        if lock(&self.known).is_empty() { reads.take() } else { None }
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<Arc<Entry>> {
@@ -46,5 +96,22 @@ impl Scratch {
         if map.len() < SCRATCH_ENTRIES {
             map.insert(key, Arc::new(entry));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_reads_are_none() {
+        let mut reads = Reads::default();
+        for slot in 0..MAX_READS as u32 {
+            reads.consulted(Stamp { slot, value: 0 });
+            reads.consulted(Stamp { slot, value: 0 });
+        }
+        assert!(!reads.too_many && reads.rested.stamps.len() == MAX_READS);
+        reads.consulted(Stamp { slot: 9_999, value: 0 });
+        assert_eq!(reads.take(), None);
     }
 }

@@ -23,9 +23,6 @@ use crate::wire::name::MAX_NAME;
 /// when 1,000 names a second are stored, and is then made anew from its hops.
 const SLOTS: usize = 1 << 17;
 
-/// Names that one answer may rest on; a chain of sixteen hops rests on about forty.
-pub const MAX_READS: usize = 64;
-
 /// A number as it was when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -125,32 +122,6 @@ impl Stamps {
     }
 }
 
-/// The numbers that the look-ups of one request have met.
-#[derive(Debug, Default)]
-pub struct Reads {
-    seen: Vec<Stamp>,
-    too_many: bool,
-}
-
-impl Reads {
-    /// Adds one.
-    pub fn note(&mut self, stamp: Stamp) {
-        if self.seen.contains(&stamp) {
-            return;
-        }
-        if self.seen.len() == MAX_READS {
-            self.too_many = true;
-        } else {
-            self.seen.push(stamp);
-        }
-    }
-
-    /// All of them, unless they were too many to keep.
-    pub fn all(&self) -> Option<&[Stamp]> {
-        (!self.too_many).then_some(&self.seen)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,17 +139,5 @@ mod tests {
         let own = stamps.of(&name, false);
         stamps.change_all();
         assert!(!stamps.stands(own));
-    }
-
-    #[test]
-    fn too_many_reads_are_none() {
-        let mut reads = Reads::default();
-        for slot in 0..MAX_READS as u32 {
-            reads.note(Stamp { slot, value: 0 });
-            reads.note(Stamp { slot, value: 0 });
-        }
-        assert_eq!(reads.all().map(<[Stamp]>::len), Some(MAX_READS));
-        reads.note(Stamp { slot: 9_999, value: 0 });
-        assert_eq!(reads.all(), None);
     }
 }

@@ -21,6 +21,10 @@ const OVERHEAD: u32 = 256;
 /// Octets before what an `Arc` shares.
 const REFERENCE_COUNTS: usize = 16;
 
+/// Where an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub u64);
+
 /// Entries, at most so many octets of them.
 pub(super) struct Store {
     cache: moka::sync::Cache<u64, Packed>,
@@ -36,35 +40,41 @@ impl Store {
         Store { cache, seed: RandomState::new(), base: Instant::now() }
     }
 
-    fn hash(&self, name: &Name, rtype: RrType) -> u64 {
+    /// Where an entry is, if it is.
+    pub(super) fn place(&self, name: &Name, rtype: RrType) -> Place {
         let mut hasher = self.seed.build_hasher();
         name.hash(&mut hasher);
         rtype.hash(&mut hasher);
-        hasher.finish()
+        Place(hasher.finish())
     }
 
-    fn find(&self, name: &Name, rtype: RrType) -> Option<Packed> {
-        self.cache.get(&self.hash(name, rtype)).filter(|packed| packed.belongs_to(name, rtype))
+    fn find(&self, place: Place, name: &Name, rtype: RrType) -> Option<Packed> {
+        self.cache.get(&place.0).filter(|packed| packed.belongs_to(name, rtype))
     }
 
-    pub(super) fn get(&self, name: &Name, rtype: RrType) -> Option<Entry> {
-        self.find(name, rtype)?.unpack(self.base).map(|(_, entry)| entry)
+    pub(super) fn get(&self, place: Place, name: &Name, rtype: RrType) -> Option<Entry> {
+        self.find(place, name, rtype)?.unpack(self.base).map(|(_, entry)| entry)
+    }
+
+    /// What is there is in use.
+    pub(super) fn touch(&self, place: Place) {
+        self.cache.get(&place.0);
     }
 
     pub(super) fn terms(&self, name: &Name, rtype: RrType) -> Option<Terms> {
-        self.find(name, rtype)?.terms(self.base)
+        self.find(self.place(name, rtype), name, rtype)?.terms(self.base)
     }
 
     /// In place of what was there.
     pub(super) fn insert(&self, key: &Key, entry: &Entry) {
         if let Some(packed) = Packed::pack(key, entry, self.base) {
-            self.cache.insert(self.hash(&key.name, key.rtype), packed);
+            self.cache.insert(self.place(&key.name, key.rtype).0, packed);
         }
     }
 
     /// Was there anything?
     pub(super) fn remove(&self, name: &Name, rtype: RrType) -> bool {
-        self.cache.remove(&self.hash(name, rtype)).is_some()
+        self.cache.remove(&self.place(name, rtype).0).is_some()
     }
 
     pub(super) fn clear(&self) {

@@ -1,11 +1,14 @@
 //! Ready packets of one worker: found by their question, dropped when what they rest on has changed.
 //!
-//! Knows: a table of sets of four, found by a seeded hash of the question; that a packet is good only
-//! until its first record expires and while every stamp that it rests on stands (`cache::stamps`); who
-//! has to go when there is no room. It belongs to one thread: no lock, no reference count, nothing
-//! that another thread can hold up. Does not know: what is in a packet (`wire::ready`), how answers
-//! come about. Whatever is missing here is made anew from the per-hop cache, so dropping is always
-//! right.
+//! Knows: a table of sets of five, found by a seeded hash of the question; that a packet is good only
+//! until its first record expires and while every stamp that it rests on stands (`cache::stamps`); that
+//! the per-hop cache has to hear of what is asked for; who has to go when there is no room. It belongs
+//! to one thread: no lock, no reference count, nothing that another thread can hold up. Does not know:
+//! what is in a packet (`wire::ready`), how answers come about. Whatever is missing here is made anew
+//! from the per-hop cache, so dropping is always right.
+//!
+//! A hit reads as few cache lines as it can, since the kernel needs them for its own: one of the table,
+//! and those of one block that holds all that there is of a packet (docs/decisions/0011).
 //!
 //! A flood of names that are asked once does not get in: a packet is made when an answer came from
 //! the cache alone, that is, when the name is asked for the second time. What does get in and is not
@@ -15,55 +18,177 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
+use thin_vec::ThinVec;
+
+use crate::cache::scratch::Rested;
 use crate::cache::stamps::{Stamp, Stamps};
+use crate::cache::store::Place;
 use crate::wire::ready::{Ask, Ready};
 
-/// Packets in a set: what one look-up compares.
-const WAYS: usize = 4;
+/// Packets in a set, so that it is one cache line.
+const WAYS: usize = 5;
 /// Sets of an empty table; it doubles when packets have to go that are in use.
 const FIRST_SETS: usize = 256;
+/// The table grows only when it is fuller than this, in percent; before, two full sets are bad luck.
+const FULL: usize = 40;
 /// Octets of a packet with its place and its share of empty places, for the size of the full table.
-const TYPICAL_OCTETS: usize = 384;
+const TYPICAL_OCTETS: usize = 256;
 /// Nanoseconds between two attempts to have a packet's hops refreshed ahead of their time.
 const REFRESH_PAUSE: u64 = 1_000_000_000;
+/// Nanoseconds after which the per-hop cache is told once that what a packet was made from is asked for,
+/// so that it keeps it.
+const TOUCH_EVERY: u64 = 8_000_000_000;
 
-/// A packet and what it rests on.
-pub struct Kept {
-    /// The packet.
-    pub ready: Ready,
-    /// What it rests on.
-    pub stamps: Box<[Stamp]>,
-    /// From then on the long way is to be gone once, so that what expires soon is fetched anew, and what
-    /// is used is known to be.
-    pub refresh_at: u64,
-    /// All that it rests on stood when so many changes had been made; `None`: nobody has looked.
-    stood_at: Option<u64>,
-}
+/// A packet and what goes with it, in one block:
+///
+/// ```text
+/// refresh at 8 │ touch at 8 │ stood at 8 │ octets of the packet 2 │ stamps 2 │ packet │ stamps, 8 each │ places, 8 each
+/// ```
+///
+/// *Refresh at*: from then on the long way is to be gone once, so that what expires soon is fetched
+/// anew. *Touch at*: from then on the cache is to be told. *Stood at*: all that it rests on stood when so
+/// many changes had been made; `u64::MAX`: nobody has looked.
+#[derive(Default)]
+pub struct Kept(ThinVec<u8>);
+
+const REFRESH_AT: usize = 0;
+const TOUCH_AT: usize = 8;
+const STOOD_AT: usize = 16;
+const HEAD: usize = 28;
+/// A block's own length and capacity, before it.
+const BLOCK_OVERHEAD: usize = 16;
 
 impl Kept {
-    /// To be used while all `stamps` stand.
-    pub fn new(ready: Ready, stamps: Box<[Stamp]>, refresh_at: u64) -> Kept {
-        Kept { ready, stamps, refresh_at, stood_at: None }
+    /// A packet as [`Ready::pack`] made it, to be used while what it rests on stands.
+    pub fn new(packet: &[u8], rested: &Rested, refresh_at: u64, now: u64) -> Kept {
+        let (stamps, places) = (&rested.stamps, &rested.places);
+        let mut block = ThinVec::with_capacity(HEAD + packet.len() + 8 * (stamps.len() + places.len()));
+        block.extend_from_slice(&refresh_at.to_ne_bytes());
+        block.extend_from_slice(&now.saturating_add(TOUCH_EVERY).to_ne_bytes());
+        block.extend_from_slice(&u64::MAX.to_ne_bytes());
+        block.extend_from_slice(&(packet.len() as u16).to_ne_bytes());
+        block.extend_from_slice(&(stamps.len() as u16).to_ne_bytes());
+        block.extend_from_slice(packet);
+        for stamp in stamps {
+            block.extend_from_slice(&stamp.slot.to_ne_bytes());
+            block.extend_from_slice(&stamp.value.to_ne_bytes());
+        }
+        for place in places {
+            block.extend_from_slice(&place.0.to_ne_bytes());
+        }
+        Kept(block)
+    }
+
+    fn number(&self, at: usize) -> u64 {
+        self.0.get(at..).and_then(|b| b.first_chunk()).map_or(0, |n| u64::from_ne_bytes(*n))
+    }
+
+    fn set_number(&mut self, at: usize, number: u64) {
+        if let Some(octets) = self.0.get_mut(at..).and_then(|b| b.first_chunk_mut()) {
+            *octets = number.to_ne_bytes();
+        }
+    }
+
+    /// Where the stamps begin and end.
+    fn bounds(&self) -> (usize, usize) {
+        let short = |at: usize| {
+            let octets = self.0.get(at..).and_then(|b| b.first_chunk());
+            octets.map_or(0, |n| usize::from(u16::from_ne_bytes(*n)))
+        };
+        let stamps = HEAD + short(HEAD - 4);
+        (stamps, stamps + 8 * short(HEAD - 2))
+    }
+
+    /// The packet.
+    pub fn ready(&self) -> Ready<'_> {
+        Ready::of(self.0.get(HEAD..self.bounds().0).unwrap_or_default())
+    }
+
+    fn stamps(&self) -> impl Iterator<Item = Stamp> {
+        let (start, end) = self.bounds();
+        let all = self.0.get(start..end).unwrap_or_default().as_chunks::<8>().0;
+        all.iter().map(|[a, b, c, d, e, f, g, h]| Stamp {
+            slot: u32::from_ne_bytes([*a, *b, *c, *d]),
+            value: u32::from_ne_bytes([*e, *f, *g, *h]),
+        })
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let all = self.0.get(self.bounds().1..).unwrap_or_default().as_chunks::<8>().0;
+        all.iter().map(|octets| Place(u64::from_ne_bytes(*octets)))
+    }
+
+    /// Does all that it rests on stand?
+    fn stands(&mut self, stamps: &Stamps) -> bool {
+        let changes = stamps.changes();
+        if self.number(STOOD_AT) == changes {
+            return true;
+        }
+        let stands = self.stamps().all(|stamp| stamps.stands(stamp));
+        if stands {
+            self.set_number(STOOD_AT, changes);
+        }
+        stands
+    }
+
+    /// Is it time for what was to be done `at`? Then the next time is after a `pause`.
+    fn is_time(&mut self, at: usize, now: u64, pause: u64) -> bool {
+        let due = self.number(at) <= now;
+        if due {
+            self.set_number(at, now.saturating_add(pause));
+        }
+        due
     }
 
     fn octets(&self) -> usize {
-        size_of::<Slot>() + size_of::<Kept>() + self.ready.octets() + size_of_val(&*self.stamps)
+        BLOCK_OVERHEAD + self.0.len()
     }
 }
 
+/// One cache line.
 #[derive(Default)]
-struct Slot {
-    hash: u64,
-    /// Asked for since it was last looked at for room.
-    used: bool,
-    kept: Option<Box<Kept>>,
+#[repr(align(64))]
+struct Set {
+    /// 0: nothing is there. Else 31 bits of the hash, and [`USED`].
+    marks: [u32; WAYS],
+    kept: [Kept; WAYS],
+}
+
+const _: () = assert!(size_of::<Set>() == 64);
+
+/// Asked for since it was last looked at for room.
+const USED: u32 = 1 << 31;
+
+impl Set {
+    fn position(&self, is: impl Fn(u32, &Kept) -> bool) -> Option<usize> {
+        self.marks.iter().zip(&self.kept).position(|(mark, kept)| is(*mark, kept))
+    }
+
+    /// Where the packet is that answers `key`.
+    fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
+        self.position(|mark, kept| mark & !USED == hash && kept.ready().answers(key))
+    }
+
+    /// Puts something in a place; how many octets were there?
+    fn replace(&mut self, way: usize, mark: u32, kept: Kept) -> usize {
+        let Some((old_mark, old)) = self.marks.get_mut(way).zip(self.kept.get_mut(way)) else { return 0 };
+        let gone = if *old_mark == 0 { 0 } else { old.octets() };
+        (*old_mark, *old) = (mark, kept);
+        gone
+    }
+
+    fn not_in_use(&mut self) {
+        self.marks.iter_mut().for_each(|mark| *mark &= !USED);
+    }
 }
 
 /// A worker's ready packets.
 pub struct Answers {
-    sets: Vec<[Slot; WAYS]>,
+    sets: Vec<Set>,
     most_sets: usize,
     keys: RandomState,
+    kept: usize,
+    /// Of what is kept, without the table.
     octets: usize,
     limit: usize,
     /// Where room is looked for next.
@@ -73,34 +198,39 @@ pub struct Answers {
 impl Answers {
     /// Empty, of at most `limit` octets. None are kept when that is nothing.
     pub fn new(limit: usize) -> Answers {
-        let most = (limit / TYPICAL_OCTETS / WAYS).max(1).next_power_of_two();
-        let sets = std::iter::repeat_with(Default::default).take(most.min(FIRST_SETS)).collect();
-        Answers { sets, most_sets: most, keys: RandomState::new(), octets: 0, limit, hand: 0 }
+        let most = (limit / TYPICAL_OCTETS * 100 / FULL / WAYS).max(1);
+        let most_sets = 1 << most.ilog2();
+        let sets = std::iter::repeat_with(Default::default).take(most_sets.min(FIRST_SETS)).collect();
+        Answers { sets, most_sets, keys: RandomState::new(), kept: 0, octets: 0, limit, hand: 0 }
     }
 
-    /// The answer to `ask` if there is one that is good at the moment `now`.
-    pub fn get(&mut self, ask: &Ask<'_>, now: u64, stamps: &Stamps) -> Option<&Ready> {
-        let hash = self.keys.hash_one(ask.key());
-        let index = hash as usize & (self.sets.len() - 1);
-        let set = self.sets.get_mut(index)?;
-        let slot = set.iter_mut().find(|slot| {
-            slot.hash == hash && slot.kept.as_ref().is_some_and(|kept| kept.ready.answers(ask.key()))
-        })?;
-        let kept = slot.kept.as_mut()?;
-        let changes = Some(stamps.changes());
-        let stands = || kept.stood_at == changes || kept.stamps.iter().all(|stamp| stamps.stands(*stamp));
-        if kept.ready.expires() <= now || !stands() {
+    /// The answer to `ask` if there is one that is good at the moment `now`. What it was made from is told
+    /// to `touch` from time to time.
+    pub fn get(
+        &mut self,
+        ask: &Ask<'_>,
+        now: u64,
+        stamps: &Stamps,
+        touch: impl FnMut(Place),
+    ) -> Option<Ready<'_>> {
+        let hash = self.hash(ask.key());
+        let (index, way) = self.find(hash, ask.key())?;
+        let Set { marks, kept } = self.sets.get_mut(index)?;
+        let (mark, kept) = marks.get_mut(way).zip(kept.get_mut(way))?;
+        if kept.ready().expires() <= now || !kept.stands(stamps) {
             self.octets = self.octets.saturating_sub(kept.octets());
-            slot.kept = None;
+            self.kept = self.kept.saturating_sub(1);
+            (*mark, *kept) = (0, Kept::default());
             return None;
         }
-        kept.stood_at = changes;
-        if kept.refresh_at <= now {
-            kept.refresh_at = now.saturating_add(REFRESH_PAUSE);
+        if kept.is_time(REFRESH_AT, now, REFRESH_PAUSE) {
             return None;
         }
-        slot.used = true;
-        slot.kept.as_ref().map(|kept| &kept.ready)
+        if kept.is_time(TOUCH_AT, now, TOUCH_EVERY) {
+            kept.places().for_each(touch);
+        }
+        *mark |= USED;
+        Some(kept.ready())
     }
 
     /// Keeps a packet for questions with this key.
@@ -109,15 +239,18 @@ impl Answers {
         if octets > self.limit / 8 {
             return;
         }
-        let hash = self.keys.hash_one(key);
-        let slot = Slot { hash, used: false, kept: Some(Box::new(kept)) };
-        if !self.place(slot, |old, ready| old.hash == hash && ready.answers(key))
+        let hash = self.hash(key);
+        if self.find(hash, key).is_none()
+            && self.room(hash).is_none()
+            && self.kept * 100 > self.sets.len() * WAYS * FULL
             && self.sets.len() < self.most_sets
         {
             self.double();
         }
-        self.octets += octets;
-        while self.octets > self.limit {
+        let (index, way) =
+            self.find(hash, key).or_else(|| self.room(hash)).unwrap_or_else(|| self.victim(hash));
+        self.replace(index, way, hash, kept);
+        while self.octets + size_of_val(&*self.sets) > self.limit && self.kept > 0 {
             self.make_room();
         }
     }
@@ -127,27 +260,50 @@ impl Answers {
         *self = Answers::new(self.limit);
     }
 
-    /// Puts `new` into its set: over what it replaces, an empty place, or one not in use. `false`: all
-    /// four were in use, and one had to go.
-    fn place(&mut self, new: Slot, replaces: impl Fn(&Slot, &Ready) -> bool) -> bool {
-        let index = new.hash as usize & (self.sets.len() - 1);
-        let Some(set) = self.sets.get_mut(index) else { return true };
-        let same = |slot: &Slot| slot.kept.as_ref().is_some_and(|kept| replaces(slot, &kept.ready));
-        let found = (set.iter().position(same))
-            .or_else(|| set.iter().position(|slot| slot.kept.is_none()))
-            .or_else(|| set.iter().position(|slot| !slot.used));
-        let fits = found.is_some();
-        // Anyone of the four: the upper bits of the hash choose.
-        let place = found.unwrap_or((new.hash >> 62) as usize % WAYS);
-        if !fits {
-            set.iter_mut().for_each(|slot| slot.used = false);
+    /// 31 bits of it, not all zero.
+    fn hash(&self, key: &[u8]) -> u32 {
+        (self.keys.hash_one(key) as u32 & !USED).max(1)
+    }
+
+    /// The two sets where a packet can be: the first if there was room.
+    fn homes(&self, hash: u32) -> [usize; 2] {
+        /// 2^64 / golden ratio: the upper half of a product with it depends on all bits.
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let mask = self.sets.len() - 1;
+        let other = u64::from(hash).wrapping_mul(SPREAD) >> 32;
+        [hash as usize & mask, other as usize & mask]
+    }
+
+    fn find(&self, hash: u32, key: &[u8]) -> Option<(usize, usize)> {
+        self.homes(hash).into_iter().find_map(|index| Some((index, self.sets.get(index)?.find(hash, key)?)))
+    }
+
+    /// An empty place, or one not in use.
+    fn room(&self, hash: u32) -> Option<(usize, usize)> {
+        let position = |is: fn(u32) -> bool| {
+            let homes = self.homes(hash).into_iter();
+            homes
+                .filter_map(|i| Some((i, self.sets.get(i)?)))
+                .find_map(|(index, set)| Some((index, set.position(|mark, _| is(mark))?)))
+        };
+        position(|mark| mark == 0).or_else(|| position(|mark| mark & USED == 0))
+    }
+
+    /// Where all are in use, anyone.
+    fn victim(&mut self, hash: u32) -> (usize, usize) {
+        let index = self.homes(hash)[0];
+        if let Some(set) = self.sets.get_mut(index) {
+            set.not_in_use();
         }
-        if let Some(slot) = set.get_mut(place) {
-            let gone = slot.kept.as_ref().map_or(0, |kept| kept.octets());
-            self.octets = self.octets.saturating_sub(gone);
-            *slot = new;
-        }
-        fits
+        (index, (hash >> 24) as usize % WAYS)
+    }
+
+    fn replace(&mut self, index: usize, way: usize, mark: u32, kept: Kept) {
+        let Some(set) = self.sets.get_mut(index) else { return };
+        self.octets += kept.octets();
+        let gone = set.replace(way, mark, kept);
+        self.octets = self.octets.saturating_sub(gone);
+        self.kept += usize::from(gone == 0);
     }
 
     /// Twice as many sets, each packet in its new one.
@@ -155,25 +311,27 @@ impl Answers {
         let count = self.sets.len() * 2;
         let old = std::mem::take(&mut self.sets);
         self.sets = std::iter::repeat_with(Default::default).take(count).collect();
-        let octets = self.octets;
-        for slot in old.into_iter().flatten().filter(|slot| slot.kept.is_some()) {
-            self.place(slot, |_, _| false);
+        (self.kept, self.octets) = (0, 0);
+        for Set { marks, kept } in old {
+            for (mark, kept) in marks.into_iter().zip(kept).filter(|(mark, _)| *mark != 0) {
+                let hash = mark & !USED;
+                let (index, way) = self.room(hash).unwrap_or_else(|| self.victim(hash));
+                self.replace(index, way, mark, kept);
+            }
         }
-        self.octets = octets;
     }
 
-    /// Drops what is not in use from the next sets, and next time what was.
+    /// Drops what is not in use from the next set, and next time what was.
     fn make_room(&mut self) {
         self.hand = (self.hand + 1) & (self.sets.len() - 1);
         let Some(set) = self.sets.get_mut(self.hand) else { return };
-        for slot in set {
-            if std::mem::take(&mut slot.used) {
-                continue;
-            }
-            if let Some(kept) = slot.kept.take() {
-                self.octets = self.octets.saturating_sub(kept.octets());
+        for way in 0..WAYS {
+            if set.marks.get(way).is_some_and(|mark| *mark != 0 && mark & USED == 0) {
+                self.octets = self.octets.saturating_sub(set.replace(way, 0, Kept::default()));
+                self.kept = self.kept.saturating_sub(1);
             }
         }
+        set.not_in_use();
     }
 }
 
@@ -181,8 +339,8 @@ impl Answers {
 mod tests {
     use super::*;
     use crate::rrset::{Question, RrType};
-    use crate::wire::MessageWriter;
     use crate::wire::ready::Clock;
+    use crate::wire::{MessageWriter, Name};
 
     fn packet(name: &str) -> Vec<u8> {
         let mut writer = MessageWriter::new(1, 0x0100, 512);
@@ -191,18 +349,26 @@ mod tests {
     }
 
     fn keep(answers: &mut Answers, name: &str, expires: u64, stamps: &[Stamp]) {
+        let rested = Rested { stamps: stamps.into(), places: Vec::new() };
+        keep_until(answers, name, expires, &rested, u64::MAX);
+    }
+
+    fn keep_until(answers: &mut Answers, name: &str, expires: u64, rested: &Rested, refresh_at: u64) {
         let packet = packet(name);
         let ask = Ask::peek(&packet).unwrap();
-        let ready = Ready::new(&packet, ask.key(), &[Clock { at: 0, expires }], false).unwrap();
-        answers.put(ask.key(), Kept::new(ready, stamps.into(), u64::MAX));
+        let block = Ready::pack(&packet, ask.key(), &[Clock { at: 0, expires }], false).unwrap();
+        answers.put(ask.key(), Kept::new(&block, rested, refresh_at, 0));
     }
 
     fn has(answers: &mut Answers, name: &str, now: u64, stamps: &Stamps) -> bool {
-        answers.get(&Ask::peek(&packet(name)).unwrap(), now, stamps).is_some()
+        answers.get(&Ask::peek(&packet(name)).unwrap(), now, stamps, |_| {}).is_some()
     }
 
-    fn counted(answers: &Answers) -> usize {
-        answers.sets.iter().flatten().filter_map(|slot| slot.kept.as_ref()).map(|kept| kept.octets()).sum()
+    /// Octets and packets.
+    fn counted(answers: &Answers) -> (usize, usize) {
+        let all = answers.sets.iter().flat_map(|set| set.marks.iter().zip(&set.kept));
+        let kept: Vec<usize> = all.filter(|(mark, _)| **mark != 0).map(|(_, kept)| kept.octets()).collect();
+        (kept.iter().sum(), kept.len())
     }
 
     #[test]
@@ -219,16 +385,13 @@ mod tests {
         assert!(has(&mut answers, "www.example.", 0, &stamps), "something else has changed");
         stamps.change(&name, false);
         assert!(!has(&mut answers, "www.example.", 0, &stamps), "replaced");
-        assert_eq!((answers.octets, counted(&answers)), (0, 0));
+        assert_eq!(((answers.octets, answers.kept), counted(&answers)), ((0, 0), (0, 0)));
     }
 
     #[test]
     fn one_asker_goes_the_long_way_before_it_expires() {
         let (mut answers, stamps) = (Answers::new(1 << 20), Stamps::default());
-        keep(&mut answers, "a.", u64::MAX, &[]);
-        for set in &mut answers.sets {
-            set.iter_mut().filter_map(|slot| slot.kept.as_mut()).for_each(|kept| kept.refresh_at = 90);
-        }
+        keep_until(&mut answers, "a.", u64::MAX, &Rested::default(), 90);
         assert!(has(&mut answers, "a.", 89, &stamps));
         assert!(!has(&mut answers, "a.", 90, &stamps), "this one");
         assert!(has(&mut answers, "a.", 91, &stamps), "nobody else");
@@ -245,17 +408,51 @@ mod tests {
         }
         for i in 0..20_000 {
             keep(&mut answers, &format!("once{i}.example."), u64::MAX, &[]);
-            assert!(answers.octets <= limit);
+            assert!(answers.octets + size_of_val(&*answers.sets) <= limit);
             if i % 50 == 0 {
                 let asked = popular.iter().filter(|name| has(&mut answers, name, 0, &stamps)).count();
                 assert!(asked > 0);
             }
         }
-        assert_eq!(answers.octets, counted(&answers));
+        assert_eq!((answers.octets, answers.kept), counted(&answers));
         let left = popular.iter().filter(|name| has(&mut answers, name, 0, &stamps)).count();
         assert!(left >= 90, "{left} of 100 popular names are left");
         answers.clear();
-        assert_eq!(counted(&answers), 0);
+        assert_eq!(counted(&answers), (0, 0));
+    }
+
+    #[test]
+    fn the_cache_is_told_now_and_then() {
+        let (mut answers, stamps) = (Answers::new(1 << 20), Stamps::default());
+        let rested =
+            Rested { stamps: vec![stamps.of(&Name::root(), false)], places: vec![Place(7), Place(8)] };
+        keep_until(&mut answers, "a.", u64::MAX, &rested, u64::MAX);
+        let packet = packet("a.");
+        let ask = Ask::peek(&packet).unwrap();
+        let mut told = |now| {
+            let mut places = Vec::new();
+            assert!(answers.get(&ask, now, &stamps, |place| places.push(place.0)).is_some());
+            places
+        };
+        assert_eq!(told(TOUCH_EVERY - 1), [0; 0]);
+        assert_eq!(told(TOUCH_EVERY), [7, 8]);
+        assert_eq!(told(2 * TOUCH_EVERY - 1), [0; 0]);
+        assert_eq!(told(3 * TOUCH_EVERY), [7, 8]);
+    }
+
+    #[test]
+    fn a_table_that_has_grown_has_all_and_is_well_filled() {
+        let (mut answers, stamps) = (Answers::new(1 << 24), Stamps::default());
+        for i in 0..10_000 {
+            let name = format!("name{i}.example.");
+            keep(&mut answers, &name, u64::MAX, &[]);
+            assert!(has(&mut answers, &name, 0, &stamps));
+        }
+        let left =
+            (0..10_000).filter(|i| has(&mut answers, &format!("name{i}.example."), 0, &stamps)).count();
+        assert!(left > 9_990, "{left} of 10000");
+        assert_eq!((answers.octets, answers.kept), counted(&answers));
+        assert!(answers.sets.len() <= 8_192, "{} sets", answers.sets.len());
     }
 
     #[test]

@@ -27,11 +27,6 @@ use crate::world::Transport;
 /// Of `cache.max-memory` what all workers' ready packets may take together.
 const PERCENT: u64 = 10;
 
-/// Nanoseconds after which a packet that is used goes the long way once, so that the per-hop cache
-/// notices that what it holds is asked for, and keeps it. It costs one long way in so many seconds per
-/// name, however popular.
-const TOUCH_EVERY: u64 = 8_000_000_000;
-
 /// A worker's way to the resolver that all share.
 pub struct Door {
     service: Arc<Service>,
@@ -59,7 +54,8 @@ impl Door {
         }
         let mut answers = self.answers.borrow_mut();
         let now = service.nanos(now);
-        let ready = answers.get(ask, now, &service.resolver.cache().stamps)?;
+        let cache = service.resolver.cache();
+        let ready = answers.get(ask, now, &cache.stamps, |place| cache.rrsets.touch(place))?;
         let our_size = settings.config.resolver.edns_buffer_size;
         let Some(edns) = ask.edns else {
             return ready.write(ask, None, respond::PLAIN_UDP, now, out).then_some(());
@@ -112,24 +108,24 @@ impl<'a> Keeper<'a> {
         answer: &Answer,
         asker: &Asker,
     ) {
-        let Some(reads) = request.own.reads() else { return };
+        let Some(mut rested) = request.own.rested() else { return };
         let Some((message, clocks)) = respond::template(answer, asker) else { return };
         let clocks: Vec<Clock> =
             clocks.into_iter().map(|(at, expires)| Clock { at, expires: service.nanos(expires) }).collect();
-        let Some(ready) = Ready::new(&message, self.key, &clocks, answer.secure) else { return };
-        let stamps = std::iter::once(self.settings).chain(reads).collect();
-        (self.keep)(Kept::new(ready, stamps, refresh(service, &settings.config, answer)));
+        let Some(packet) = Ready::pack(&message, self.key, &clocks, answer.secure) else { return };
+        rested.stamps.push(self.settings);
+        let now = service.nanos(service.resolver.world().clock.now());
+        (self.keep)(Kept::new(&packet, &rested, refresh(service, &settings.config, answer), now));
     }
 }
 
 /// The moment from which the long way is to be gone once: where one of the hops is to be fetched ahead of
-/// its time, or where the per-hop cache has heard nothing for long.
+/// its time.
 fn refresh(service: &Service, config: &Config, answer: &Answer) -> u64 {
-    let touch = service.nanos(service.resolver.world().clock.now()).saturating_add(TOUCH_EVERY);
     if !config.cache.prefetch {
-        return touch;
+        return u64::MAX;
     }
     let hops = answer.hops.iter().flat_map(|alias| alias.sets());
     let all = hops.chain(&answer.terminal).chain(&answer.additional);
-    all.filter_map(refresh_at).min().map_or(touch, |at| service.nanos(at).min(touch))
+    all.filter_map(refresh_at).min().map_or(u64::MAX, |at| service.nanos(at))
 }

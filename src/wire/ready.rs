@@ -151,77 +151,74 @@ pub struct OptOut<'a> {
     pub cookie: Option<&'a [u8]>,
 }
 
-/// A finished answer but for what differs from one client and moment to the next.
-///
-/// One block: a head of fixed size, ten octets for each clock, then the message.
-pub struct Ready(Box<[u8]>);
+/// A finished answer but for what differs from one client and moment to the next, as it lies in a block
+/// of octets: a head of fixed size, the message, ten octets for each clock.
+#[derive(Clone, Copy)]
+pub struct Ready<'a>(&'a [u8]);
 
-/// Expiry (8), key octets besides the name (3), secure (1), clocks (2), spare (2).
-const HEAD: usize = 16;
+/// Expiry (8), key octets besides the name (3), secure (1), octets of the message (2).
+const HEAD: usize = 14;
 const CLOCK: usize = 10;
 
-impl Ready {
-    /// From a whole answer without OPT, to `key`'s question, and the clock of each of its records.
-    /// `None`: too large to be kept, or no record that says for how long it may be.
-    pub fn new(message: &[u8], key: &[u8], clocks: &[Clock], secure: bool) -> Option<Ready> {
+impl<'a> Ready<'a> {
+    /// The block for a whole answer without OPT, to `key`'s question, and the clock of each of its
+    /// records. `None`: too large to be kept, or no record that says for how long it may be.
+    pub fn pack(message: &[u8], key: &[u8], clocks: &[Clock], secure: bool) -> Option<Vec<u8>> {
         let expires = clocks.iter().map(|clock| clock.expires).min()?;
         let variant = key.last_chunk::<3>()?;
         if message.len() > MAX_MESSAGE || message.len() < Header::OCTETS + key.len() - 3 {
             return None;
         }
-        let count = u16::try_from(clocks.len()).ok()?;
-        let mut block = Vec::with_capacity(HEAD + CLOCK * clocks.len() + message.len());
+        let mut block = Vec::with_capacity(HEAD + message.len() + CLOCK * clocks.len());
         block.extend_from_slice(&expires.to_ne_bytes());
         block.extend_from_slice(variant);
         block.push(u8::from(secure));
-        block.extend_from_slice(&count.to_ne_bytes());
-        block.extend_from_slice(&[0; 2]);
+        block.extend_from_slice(&u16::try_from(message.len()).ok()?.to_ne_bytes());
+        block.extend_from_slice(message);
         for clock in clocks {
             block.extend_from_slice(&clock.at.to_ne_bytes());
             block.extend_from_slice(&clock.expires.to_ne_bytes());
         }
-        block.extend_from_slice(message);
-        Some(Ready(block.into_boxed_slice()))
+        Some(block)
+    }
+
+    /// What [`Ready::pack`] made, nothing behind it.
+    pub fn of(block: &'a [u8]) -> Ready<'a> {
+        Ready(block)
     }
 
     /// When the first of its records has run down.
-    pub fn expires(&self) -> u64 {
+    pub fn expires(self) -> u64 {
         self.0.first_chunk::<8>().map_or(0, |n| u64::from_ne_bytes(*n))
     }
 
-    /// Octets that it takes.
-    pub fn octets(&self) -> usize {
-        self.0.len()
-    }
-
     /// Is it the answer to this question?
-    pub fn answers(&self, key: &[u8]) -> bool {
+    pub fn answers(self, key: &[u8]) -> bool {
         let Some((name, variant)) = key.split_last_chunk::<3>() else { return false };
-        self.0.get(8..11) == Some(variant)
-            && self.message().get(Header::OCTETS..Header::OCTETS + name.len()) == Some(name)
+        const NAME: usize = HEAD + Header::OCTETS;
+        self.0.get(8..11) == Some(variant) && self.0.get(NAME..NAME + name.len()) == Some(name)
     }
 
-    fn clock_octets(&self) -> usize {
-        let count =
-            self.0.get(12..14).and_then(|n| n.first_chunk::<2>()).map_or(0, |n| u16::from_ne_bytes(*n));
-        usize::from(count) * CLOCK
-    }
-
-    fn message(&self) -> &[u8] {
-        self.0.get(HEAD + self.clock_octets()..).unwrap_or_default()
+    /// The message, and the clocks behind it.
+    fn parts(self) -> (&'a [u8], &'a [[u8; CLOCK]]) {
+        let octets = self.0.get(12..HEAD).and_then(|n| n.first_chunk::<2>());
+        let octets = octets.map_or(0, |n| usize::from(u16::from_ne_bytes(*n)));
+        let (message, clocks) =
+            self.0.get(HEAD..).and_then(|b| b.split_at_checked(octets)).unwrap_or_default();
+        (message, clocks.as_chunks().0)
     }
 
     /// Appends the answer to `ask` at the moment `now`; `false`, and nothing: it would be longer than
     /// `limit` octets. It must answer the question and not have expired.
     pub fn write(
-        &self,
+        self,
         ask: &Ask<'_>,
         opt: Option<OptOut<'_>>,
         limit: usize,
         now: u64,
         out: &mut Vec<u8>,
     ) -> bool {
-        let message = self.message();
+        let (message, clocks) = self.parts();
         let opt_octets = opt.map_or(0, |o| OPT_OCTETS + o.cookie.map_or(0, |c| 4 + c.len()));
         if message.len() + opt_octets > limit {
             return false;
@@ -229,7 +226,7 @@ impl Ready {
         let start = out.len();
         out.extend_from_slice(message);
         if let Some(answer) = out.get_mut(start..) {
-            self.fill_in(answer, ask, now);
+            self.fill_in(answer, clocks, ask, now);
             if opt.is_some()
                 && let Some([high, low]) = answer.get_mut(10..12)
             {
@@ -242,7 +239,7 @@ impl Ready {
         true
     }
 
-    fn fill_in(&self, answer: &mut [u8], ask: &Ask<'_>, now: u64) {
+    fn fill_in(self, answer: &mut [u8], clocks: &[[u8; CLOCK]], ask: &Ask<'_>, now: u64) {
         if let Some(id) = answer.first_chunk_mut::<2>() {
             *id = ask.id;
         }
@@ -256,10 +253,9 @@ impl Ready {
         if let Some(echo) = answer.get_mut(name) {
             echo.copy_from_slice(ask.name);
         }
-        let clocks = self.0.get(HEAD..HEAD + self.clock_octets()).unwrap_or_default();
         let (mut last, mut ttl) = (0, [0; 4]);
-        for clock in clocks.as_chunks::<CLOCK>().0 {
-            let [a, b, expires @ ..] = *clock;
+        for [a, b, expires @ ..] in clocks {
+            let (a, b, expires) = (*a, *b, *expires);
             let expires = u64::from_ne_bytes(expires);
             if expires != last {
                 (last, ttl) = (expires, seconds_left(expires, now).to_be_bytes());
@@ -361,7 +357,8 @@ mod tests {
         assert_eq!(clocks.len(), 2);
         let packet = query("wWw.example.", 0x0120, Some((0, &[])));
         let ask = Ask::peek(&packet).unwrap();
-        let ready = Ready::new(&writer.finish(), ask.key(), &clocks, true).unwrap();
+        let block = Ready::pack(&writer.finish(), ask.key(), &clocks, true).unwrap();
+        let ready = Ready::of(&block);
         assert!(ready.answers(ask.key()) && !ready.answers(b"\x03www\x07example\x00\x00\x1c\x00"));
         assert_eq!(ready.expires(), 10 * NANOS);
 
