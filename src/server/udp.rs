@@ -178,6 +178,8 @@ pub async fn serve<R: Respond>(
     Ok(())
 }
 
+const _: () = assert!(BATCH <= u32::BITS as usize);
+
 /// Is it worth a system call to look?
 fn more_may_have_come(batch: &Batch) -> bool {
     batch.is_full() || batch.len() >= RUSH
@@ -201,14 +203,17 @@ async fn answer_batch<R: Respond>(
 ) -> io::Result<Next> {
     listener.receive(batch)?;
     let now = Instant::now();
-    let mut others = [false; BATCH];
-    for (index, other) in others.iter_mut().enumerate().take(batch.len()) {
-        *other =
-            !batch.answer(index, |request, arrived, out| respond.at_once(request, arrived.from, now, out));
+    let mut others = 0_u32; // a bit for each of the batch
+    for index in 0..batch.len() {
+        let answered =
+            batch.answer(index, |request, arrived, out| respond.at_once(request, arrived.from, now, out));
+        others |= u32::from(!answered) << index;
     }
     listener.send_batch(batch).await?;
     let mut next = if more_may_have_come(batch) { Next::Rush } else { Next::Wait };
-    for (index, _) in others.iter().enumerate().filter(|(_, other)| **other) {
+    while others != 0 {
+        let index = others.trailing_zeros() as usize;
+        others &= others - 1;
         let Some((request, arrived)) = batch.request(index) else { continue };
         if arrived.from.port() == 0 {
             continue; // nothing can be sent there
