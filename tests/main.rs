@@ -11,6 +11,7 @@ mod explain;
 mod flood;
 mod gate;
 mod lab;
+mod late;
 mod layers;
 mod persist;
 mod properties;

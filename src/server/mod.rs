@@ -11,6 +11,7 @@ pub mod connections;
 pub mod cookies;
 pub mod door;
 pub mod explain;
+pub mod late;
 pub mod load;
 pub mod pktinfo;
 pub mod tcp;
@@ -39,6 +40,7 @@ use crate::wire::{Header, Message, Name, ReadError};
 use crate::world::{Transport, World};
 use cookies::{CookieAnswer, Cookies};
 use door::Keeper;
+use late::Late;
 
 const QUERY: u8 = 0;
 const BADVERS: u16 = 16;
@@ -63,6 +65,7 @@ pub struct Service {
     settings: ArcSwap<Settings>,
     resolver: Arc<Resolver>,
     cookies: Cookies,
+    late: Late,
     local_names: LocalNames,
     /// Where the clock of ready packets begins.
     started: Instant,
@@ -128,6 +131,7 @@ impl Service {
             resolver: Resolver::new(&config, world),
             settings: ArcSwap::from_pointee(Settings::new(config, local_names)),
             cookies: Cookies::new(secret),
+            late: Late::default(),
             local_names,
         })
     }
@@ -192,13 +196,20 @@ impl Service {
         over: Transport,
         keeper: Option<&Keeper<'_>>,
     ) -> Option<Vec<u8>> {
+        let came = self.resolver.world().clock.now();
         let settings = self.settings.load_full();
         let header = Header::read(request)?;
         // A reply to nobody's question: answering could go on for ever.
         if header.has(Header::QR) {
             return None;
         }
-        let mut asker = Asker { id: header.id, flags: header.flags, limit: plain_limit(over), edns: None };
+        let mut asker = Asker {
+            id: header.id,
+            flags: header.flags,
+            limit: plain_limit(over),
+            genuine: over == Transport::Tcp,
+            edns: None,
+        };
         let message = match Message::parse(request) {
             Ok(message) => message,
             Err(error) => return Some(respond::bare(&asker, malformed(header, error) as u16, None, &[])),
@@ -206,14 +217,28 @@ impl Service {
         let question = message.question().cloned();
         match self.admit(&settings, &message, client.ip(), over, &mut asker) {
             Ok(question) => {
+                let genuine = asker.genuine;
                 let admitted = Admitted { asker, question, client: client.ip() };
-                Some(self.resolve(&settings, admitted, keeper).await)
+                let answer = self.resolve(&settings, admitted, keeper).await;
+                if !genuine {
+                    self.take_turns(client.ip(), came).await?;
+                }
+                Some(answer)
             }
             Err(Refusal(rcode, ede)) => {
                 let edes: Vec<Ede> = ede.into_iter().collect();
                 Some(respond::bare(&asker, rcode, question.as_ref(), &edes))
             }
         }
+    }
+
+    /// Waits for the client's turn if its answer is late; `None`: that would take too long.
+    async fn take_turns(&self, client: IpAddr, came: Instant) -> Option<()> {
+        let now = self.resolver.world().clock.now();
+        if now.saturating_duration_since(came) >= late::LATE {
+            tokio::time::sleep(self.late.wait(client, now)?).await;
+        }
+        Some(())
     }
 
     /// Everything that can be said without looking anything up.
@@ -290,7 +315,10 @@ impl Service {
                     asker.edns = Some(ours);
                     return Err(Refusal(Rcode::FormErr as u16, None));
                 }
-                CookieAnswer::Reply { option, .. } => ours.cookie = Some(option.to_vec()),
+                CookieAnswer::Reply { option, valid } => {
+                    ours.cookie = Some(option.to_vec());
+                    asker.genuine |= valid;
+                }
             }
         }
         asker.edns = Some(ours);

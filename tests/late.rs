@@ -1,0 +1,119 @@
+//! What a slow server lets out at one moment does not reach a client at one moment (DNSBomb).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cnamed::config::Config;
+use cnamed::rrset::{Class, Question, Rdatas, RrType};
+use cnamed::server::{LocalNames, Service};
+use cnamed::wire::reader::Section;
+use cnamed::wire::{Header, Message, MessageWriter};
+use cnamed::world::{
+    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
+};
+use tokio::time::{Instant, sleep_until};
+
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711);
+const COOKIE: u16 = 10;
+
+/// Authoritative for everything, and silent until `release`.
+struct Slow {
+    release: Instant,
+}
+
+impl Network for Slow {
+    fn exchange<'a>(
+        &'a self,
+        _to: SocketAddr,
+        _transport: Transport,
+        query: &'a [u8],
+        accept: &'a Accept<'a>,
+        _until: Instant,
+    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
+        Box::pin(async move {
+            sleep_until(self.release).await;
+            let message = Message::parse(query).expect("a query");
+            let question = message.question().expect("a question");
+            let mut writer = MessageWriter::new(message.header().id, Header::QR | Header::AA, 512);
+            writer.question(question).unwrap();
+            let address = Rdatas::new([&[192, 0, 2, 1][..]]);
+            writer.rrset(Section::Answer, &question.name, RrType::A, Class::IN, 3_600, &address).unwrap();
+            let octets = writer.finish();
+            accept(&octets);
+            Ok(Arrival { octets, rtt: Duration::from_millis(1) })
+        })
+    }
+
+    fn routes(&self) -> Routes {
+        Routes { v4: true, v6: false }
+    }
+}
+
+fn query(number: u64, flags: u16, cookie: Option<&[u8]>) -> Vec<u8> {
+    let mut writer = MessageWriter::new(1, flags, 512);
+    writer.question(&Question::new(format!("bomb{number}.example.").parse().unwrap(), RrType::A)).unwrap();
+    if let Some(cookie) = cookie {
+        writer.opt(1232, 0, 0, &[(COOKIE, cookie.to_vec())]).unwrap();
+    }
+    writer.finish()
+}
+
+/// Milliseconds at which 300 answers left, asked for so far `apart`, held back until `release`.
+async fn departures(apart: u64, release: u64, over: Transport, with_cookie: bool) -> Vec<u64> {
+    let mut config = Config::default();
+    config.resolver.root_priming = false;
+    config.resolver.qname_minimisation = false;
+    config.dnssec.validation = false;
+    let begin = Instant::now();
+    let network = Arc::new(Slow { release: begin + Duration::from_millis(release) });
+    let world = World { network, clock: Clock::system(), rng: Rng::seeded(1) };
+    let service = Service::with_local_names(Arc::new(config), world, LocalNames::Resolved);
+    let mut cookie = None;
+    if with_cookie {
+        // Without RD: refused at once, and the cookie comes along.
+        let told = service.respond(&query(0, 0, Some(&[7; 8])), CLIENT, Transport::Udp).await.unwrap();
+        cookie = Message::parse(&told).unwrap().edns().unwrap().option(COOKIE).map(<[u8]>::to_vec);
+        assert!(cookie.is_some());
+    }
+    let answers = (1..=300).map(|number| {
+        let (service, cookie) = (Arc::clone(&service), cookie.clone());
+        async move {
+            tokio::time::sleep(Duration::from_millis(apart * number)).await;
+            let answer =
+                service.respond(&query(number, Header::RD, cookie.as_deref()), CLIENT, over).await.unwrap();
+            assert_eq!(Message::parse(&answer).unwrap().rcode(), 0);
+            begin.elapsed().as_millis() as u64
+        }
+    });
+    let mut departures = futures_util::future::join_all(answers).await;
+    departures.sort_unstable();
+    departures
+}
+
+/// The most within ten milliseconds.
+fn densest(departures: &[u64]) -> usize {
+    let within = |from: u64| departures.iter().filter(|at| (from..from + 10).contains(at)).count();
+    departures.iter().map(|at| within(*at)).max().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_were_held_back_leave_one_after_the_other() {
+    let departures = departures(2, 1_000, Transport::Udp, false).await;
+    assert!(densest(&departures) <= 20, "{departures:?}");
+    assert!(departures.last() <= Some(&1_250), "{departures:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_come_soon_are_not_held_up() {
+    let departures = departures(0, 0, Transport::Udp, false).await;
+    assert_eq!(departures.last(), Some(&0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_known_to_be_there_does_not_wait() {
+    assert_eq!(densest(&departures(2, 1_000, Transport::Tcp, false).await), 300);
+    assert_eq!(densest(&departures(2, 1_000, Transport::Udp, true).await), 300);
+}
