@@ -668,11 +668,8 @@ fn every_mode_is_documented() {
     assert_eq!(count, 16);
 }
 
-/// Different names below one delegation, at the same time and with an empty cache: whatever they have in
-/// common is asked once (RFC 5452 §5: each equal question under way is one more chance to guess).
-#[tokio::test(start_paused = true)]
-async fn questions_at_the_same_time_share_the_way_down() {
-    const QUESTIONS: usize = 20;
+/// A resolver that knows nothing but the hints, in the embedded world with distances; and the counter on its way out.
+fn knowing_nothing() -> (Arc<Service>, Arc<Counted>) {
     let lab = world();
     let mut config = Config::default();
     config.resolver.hints = lab.hints();
@@ -681,7 +678,15 @@ async fn questions_at_the_same_time_share_the_way_down() {
     let network = Counted::new(Arc::new(Far(lab)));
     let world =
         cnamed::world::World { network: network.clone(), clock: Clock::system(), rng: Rng::seeded(1) };
-    let service = Service::with_local_names(Arc::new(config), world, LocalNames::Resolved);
+    (Service::with_local_names(Arc::new(config), world, LocalNames::Resolved), network)
+}
+
+/// Different names below one delegation, at the same time and with an empty cache: whatever they have in
+/// common is asked once (RFC 5452 §5: each equal question under way is one more chance to guess).
+#[tokio::test(start_paused = true)]
+async fn questions_at_the_same_time_share_the_way_down() {
+    const QUESTIONS: usize = 20;
+    let (service, network) = knowing_nothing();
     let names: Vec<Question> = (0..QUESTIONS).map(|i| question(&format!("n{i}.alias.example. A"))).collect();
     let answers = join_all(names.iter().map(|question| client::ask(&service, question))).await;
     assert!(answers.iter().all(|answer| answer.rcode == 3), "{answers:?}");
@@ -690,4 +695,23 @@ async fn questions_at_the_same_time_share_the_way_down() {
     // The root, example. and whoever tells where its servers are; then each name, and the last one.
     let sent = network.take();
     assert!((QUESTIONS + 2..=QUESTIONS + 8).contains(&sent), "{sent} messages for {QUESTIONS} questions");
+}
+
+/// A zone's own name leads down the same way as names below it, whichever is asked for first.
+#[tokio::test(start_paused = true)]
+async fn the_name_of_a_zone_shares_the_way_down_with_names_below() {
+    let mut counts = Vec::new();
+    for names in [
+        &["n.alias.example. A"][..],
+        &["n.alias.example. A", "alias.example. A"],
+        &["alias.example. A", "n.alias.example. A"],
+    ] {
+        let (service, network) = knowing_nothing();
+        let names: Vec<Question> = names.iter().map(|text| question(text)).collect();
+        let answers = join_all(names.iter().map(|question| client::ask(&service, question))).await;
+        assert!(answers.iter().all(|answer| matches!(answer.rcode, 0 | 3)), "{answers:?}");
+        counts.push(network.take());
+    }
+    let alone = counts[0];
+    assert_eq!(counts, [alone, alone + 1, alone + 1]);
 }

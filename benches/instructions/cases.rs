@@ -201,7 +201,8 @@ fn scrub(zone: &str, asked: &str) -> Round {
     let is_referral = zone.is_root();
     Box::new(move || {
         let message = Message::parse(black_box(&reply)).unwrap();
-        let asked = Asked { zone: &zone, question: &question, unforgeable: true, manner: Manner::Authority };
+        let manner = Manner::Authority;
+        let asked = Asked { zone: &zone, question: &question, unforgeable: true, guarded: true, manner };
         let understood = black_box(read(&message, &asked, &mut Notes::default()));
         assert!(matches!(
             (understood, is_referral),

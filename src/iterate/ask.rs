@@ -388,7 +388,8 @@ impl<'a> Asking<'a> {
         let Ok(message) = Message::parse(&received.bytes) else {
             return Read { reply: Reply::Unusable(Flaw::Malformed), second_hand: false };
         };
-        let asked = Asked { zone: &cut.zone, question, unforgeable: received.unforgeable, manner };
+        let Received { unforgeable, guarded, .. } = *received;
+        let asked = Asked { zone: &cut.zone, question, unforgeable, guarded, manner };
         let mut notes = scrub::Notes::default();
         let reply = scrub::read(&message, &asked, &mut notes);
         let trace = &request.trace;

@@ -4,7 +4,8 @@
 //! `tests/scenarios/walk_minimi*`.
 
 use crate::budget;
-use crate::rrset::RrType;
+use crate::cache::cuts::{Cut, CutKind};
+use crate::rrset::{Question, RrType};
 use crate::wire::Name;
 
 /// Labels added one by one before larger steps are taken (RFC 9156 §2.3, MINIMISE_ONE_LAB).
@@ -16,6 +17,13 @@ pub const ONE_LABEL_STEPS: u32 = 4;
 /// candidate".
 pub fn shown_type(zone: &Name) -> RrType {
     if zone.label_count() <= 1 { RrType::NS } else { RrType::A }
+}
+
+/// Do the servers of `cut` mostly know of the whole name only where its zone is? Then others, who ask for what is
+/// below that name, are asking the same.
+pub fn mostly_a_cut(cut: &Cut, question: &Question) -> bool {
+    let asks_child = cut.kind == CutKind::Delegated && question.rtype != RrType::DS;
+    asks_child && question.name != cut.zone && shown_type(&cut.zone) == RrType::NS
 }
 
 /// How many labels of a name of `labels` labels to show next, when `shown` are known to lead no

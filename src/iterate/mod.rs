@@ -339,7 +339,7 @@ impl Walker {
     ) -> Result<Walked, Arc<Failure>> {
         let Question { name, rtype, .. } = question;
         let (mut cut, mut from) = self.closest_cut(request, name, *rtype);
-        if for_reach && let Some(glue) = glue_for(&cut, name) {
+        if for_reach && let Some(glue) = self.glue_for(&cut, name) {
             return Ok(Walked::Glue(glue));
         }
         note_route(request, name, scope.id);
@@ -358,7 +358,36 @@ impl Walker {
             } else {
                 labels
             };
-            if step >= labels {
+            let whole = step >= labels;
+            let part = Question {
+                name: minimise::shown(name, step),
+                rtype: minimise::shown_type(&cut.zone),
+                class: question.class,
+            };
+            if !whole && self.leads_nowhere(request, &part) {
+                shown = step;
+                continue;
+            }
+            // Until what comes of it is stored.
+            let _leading = if !whole || minimise && minimise::mostly_a_cut(&cut, question) {
+                match self.step(request, &part, scope, &mut awaited).await? {
+                    Step::Ask(leading) => leading,
+                    Step::Awaited => {
+                        let (known, how) = self.closest_cut(request, name, *rtype);
+                        if known.zone.is_below(&cut.zone) {
+                            shown = known.zone.label_count();
+                            (cut, from) = (known, how);
+                            if for_reach && let Some(glue) = self.glue_for(&cut, name) {
+                                return Ok(Walked::Glue(glue));
+                            }
+                        }
+                        continue;
+                    }
+                }
+            } else {
+                None
+            };
+            if whole {
                 let (reply, server) =
                     self.ask(request, &cut, question, scope, Manner::Authority, false).await?;
                 match reply {
@@ -373,30 +402,6 @@ impl Walker {
                     reply => return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server }),
                 }
             } else {
-                let part = Question {
-                    name: minimise::shown(name, step),
-                    rtype: minimise::shown_type(&cut.zone),
-                    class: question.class,
-                };
-                if self.leads_nowhere(request, &part) {
-                    shown = step;
-                    continue;
-                }
-                // Until what comes of it is stored.
-                let _leading = match self.step(request, &part, scope, &mut awaited).await? {
-                    Step::Ask(leading) => leading,
-                    Step::Awaited => {
-                        let (known, how) = self.closest_cut(request, name, *rtype);
-                        if known.zone.is_below(&cut.zone) {
-                            shown = known.zone.label_count();
-                            (cut, from) = (known, how);
-                            if for_reach && let Some(glue) = glue_for(&cut, name) {
-                                return Ok(Walked::Glue(glue));
-                            }
-                        }
-                        continue;
-                    }
-                };
                 match self.ask(request, &cut, &part, scope, Manner::Authority, true).await {
                     Ok((Reply::Referral(referral), _)) => cut = self.enter(request, referral, &cut),
                     Ok((Reply::Alias { redirection, rank, volunteered, proof }, server)) => {
@@ -436,7 +441,7 @@ impl Walker {
             from = CutFrom::Referral;
             minimise = request.config.resolver.qname_minimisation;
             shown = cut.zone.label_count();
-            if for_reach && let Some(glue) = glue_for(&cut, name) {
+            if for_reach && let Some(glue) = self.glue_for(&cut, name) {
                 return Ok(Walked::Glue(glue));
             }
         }
@@ -482,9 +487,22 @@ impl Walker {
                 self.store(request, &question, hop, &Judged::UNCHECKED, &Scope::hop(0));
             }
         }
-        let cut = Arc::new(Cut::delegated(referral, above, self.world.clock.now()));
+        let (guarded, now) = (referral.guarded, self.world.clock.now());
+        let cut = Arc::new(Cut::delegated(referral, above, now));
+        if guarded {
+            self.cache.cuts.tell_siblings(&cut, above, now);
+        }
         self.cache.cuts.store(&cut);
         cut
+    }
+
+    /// The addresses that came with the delegation for this very name server, or that the servers of its
+    /// closest cut have told along with another delegation.
+    fn glue_for(&self, cut: &Cut, server: &Name) -> Option<Vec<IpAddr>> {
+        match cut.servers.iter().find(|s| s.name == *server) {
+            Some(NameServer { glue, .. }) if !glue.is_empty() => Some(glue.clone()),
+            _ => self.cache.cuts.sibling(server, cut, self.world.clock.now()),
+        }
     }
 
     /// The zone whose servers are asked for (name, type), as far as is known.
@@ -701,12 +719,6 @@ fn answered_badly(failure: &Failure) -> bool {
         }
         _ => false,
     }
-}
-
-/// The addresses that came with the delegation for this very name server.
-fn glue_for(cut: &Cut, server: &Name) -> Option<Vec<IpAddr>> {
-    let NameServer { glue, .. } = cut.servers.iter().find(|s| s.name == *server)?;
-    (!glue.is_empty()).then(|| glue.clone())
 }
 
 fn root_from_hints(config: &Config, expires: Instant) -> Cut {

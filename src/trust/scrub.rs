@@ -62,6 +62,8 @@ pub struct Asked<'a> {
     pub question: &'a Question,
     /// The reply came over TCP or echoed our cookie: no off-path attacker made it (R3).
     pub unforgeable: bool,
+    /// It is at least hard to forge: its glue may serve other zones too.
+    pub guarded: bool,
     /// Who was asked, and what for.
     pub manner: Manner,
 }
@@ -141,6 +143,8 @@ pub struct Referral {
     pub ds: Option<RrSet>,
     /// NSEC and NSEC3 sets, which may prove that there is none.
     pub proof: Proof,
+    /// Nobody off the path can well have made it: its glue may serve other zones too.
+    pub guarded: bool,
 }
 
 /// A name server with the addresses that came along.
@@ -290,7 +294,7 @@ fn referral(message: &Message<'_>, asked: &Asked<'_>, section: Section, zone: Na
         }
     }
     let ds = signed_sets(message, |rtype, owner| rtype == RrType::DS && *owner == zone).pop();
-    Referral { ds, proof: proof_of(message, asked), zone, ttl, servers }
+    Referral { ds, proof: proof_of(message, asked), zone, ttl, servers, guarded: asked.guarded }
 }
 
 /// NSEC and NSEC3 sets of the authority section, with their signatures.

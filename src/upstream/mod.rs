@@ -40,6 +40,10 @@ pub const TCP_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Messages that one call may send: UDP, a fallback in EDNS or cookie, TCP.
 const MAX_ATTEMPTS: usize = 4;
 
+/// Names with so many letters are hard to forge a reply for. Who forges names the question, and would take
+/// digits; with these, 40 bits are to be guessed.
+const GUARDING_LETTERS: usize = 8;
+
 const FORMERR: u16 = 1;
 const NOTIMP: u16 = 4;
 const BADVERS: u16 = 16;
@@ -77,6 +81,8 @@ pub struct Received {
     pub bytes: Vec<u8>,
     /// Over TCP, or with our cookie: not made by somebody off the path.
     pub unforgeable: bool,
+    /// Unforgeable, or it repeated the random case of `GUARDING_LETTERS`.
+    pub guarded: bool,
     /// It repeated our cookie.
     pub cookie: bool,
     /// The attempt that it came of, for the trace.
@@ -346,7 +352,9 @@ impl Upstream {
             });
         }
         let cookie = matches!(cookie, ReplyCookie::Echoed { .. });
-        Attempt::Done(Received { bytes, unforgeable: tcp || cookie, cookie, exchange, rtt })
+        let unforgeable = tcp || cookie;
+        let guarded = unforgeable || manner.mixed_case && has_letters(&query.question.name, GUARDING_LETTERS);
+        Attempt::Done(Received { bytes, unforgeable, guarded, cookie, exchange, rtt })
     }
 
     fn build(&self, request: &Request, query: &Query<'_>, manner: Manner) -> Outgoing {
@@ -458,6 +466,10 @@ impl Outgoing {
     }
 }
 
+fn has_letters(name: &Name, least: usize) -> bool {
+    name.as_wire().iter().filter(|octet| octet.is_ascii_alphabetic()).count() >= least
+}
+
 /// Letters in random case (draft-vixie-dnsext-dns0x20): one more bit each to guess.
 fn mix_case(name: &Name, rng: &crate::world::Rng) -> Name {
     let mut wire = name.as_wire().to_vec();
@@ -473,4 +485,16 @@ fn mix_case(name: &Name, rng: &crate::world::Rng) -> Name {
         left -= 1;
     }
     Name::from_checked(&wire)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_guard_and_lengths_digits_and_hyphens_do_not() {
+        let guards = |text: &str| has_letters(&text.parse().unwrap(), GUARDING_LETTERS);
+        assert!(guards("abcde.net.") && guards("A1-bcde.net."));
+        assert!(!guards("abcd.net.") && !guards("0123456789-0123456789.net.") && !guards("."));
+    }
 }

@@ -110,7 +110,7 @@ fn filled(at: Moment) -> Cache {
         hearsay: vec!["198.51.100.1".parse().unwrap()],
     };
     let servers = vec![server("ns1.example."), server("ns2.example.")];
-    let referral = Referral { zone: n("example."), ttl: 5_000, servers, ds: None, proof };
+    let referral = Referral { zone: n("example."), ttl: 5_000, servers, ds: None, proof, guarded: false };
     cache.cuts.store(&Arc::new(Cut::delegated(referral, &root, at.now)));
     cache.cuts.store(&Arc::new(root));
     cache
