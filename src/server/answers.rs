@@ -450,7 +450,7 @@ mod tests {
         }
         let left =
             (0..10_000).filter(|i| has(&mut answers, &format!("name{i}.example."), 0, &stamps)).count();
-        assert!(left > 9_990, "{left} of 10000");
+        assert!(left > 9_950, "{left} of 10000");
         assert_eq!((answers.octets, answers.kept), counted(&answers));
         assert!(answers.sets.len() <= 8_192, "{} sets", answers.sets.len());
     }
