@@ -7,15 +7,18 @@
 //! `tests/scenarios/walk_ghost_*`, `walk_resold_*`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use tokio::time::Instant;
 
+use super::blocks::{Blocks, Place};
+use super::packed::{Octets, write_instant, write_servers};
+use crate::rrset::RrType;
 use crate::trust::scrub::{NameServer, Referral};
 use crate::wire::Name;
-use crate::world::lock;
 
 /// A delegation without a usable server is not tried again for so long.
 pub const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
@@ -34,7 +37,7 @@ pub enum CutKind {
 }
 
 /// A zone cut: the zone and its name servers.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// The zone's apex.
     pub zone: Name,
@@ -46,7 +49,6 @@ pub struct Cut {
     pub addresses: Vec<SocketAddr>,
     /// Dead from then on.
     pub expires: Instant,
-    unreachable_until: Mutex<Option<Instant>>,
 }
 
 impl Cut {
@@ -59,65 +61,46 @@ impl Cut {
             servers: referral.servers,
             addresses: Vec::new(),
             expires: (now + life).min(above.expires),
-            unreachable_until: Mutex::new(None),
         }
     }
 
     /// A cut with servers that the operator or the hints name.
     pub fn configured(zone: Name, kind: CutKind, addresses: Vec<SocketAddr>, expires: Instant) -> Cut {
-        Cut { zone, kind, servers: Vec::new(), addresses, expires, unreachable_until: Mutex::new(None) }
+        Cut { zone, kind, servers: Vec::new(), addresses, expires }
     }
 
-    /// The root as its servers describe it after priming, with the hints' addresses.
-    pub fn primed(servers: Vec<NameServer>, addresses: Vec<SocketAddr>, expires: Instant) -> Cut {
-        Cut {
-            zone: Name::root(),
-            kind: CutKind::Delegated,
-            servers,
-            addresses,
-            expires,
-            unreachable_until: Mutex::new(None),
-        }
-    }
-
-    /// Was no server of this cut to be reached a moment ago?
-    pub fn is_unreachable(&self, now: Instant) -> bool {
-        lock(&self.unreachable_until).is_some_and(|until| now < until)
-    }
-
-    /// Remembers that none of its servers has an address that can be reached.
-    pub fn mark_unreachable(&self, now: Instant) {
-        *lock(&self.unreachable_until) = Some(now + UNREACHABLE_FOR);
-    }
-
-    fn octets(&self) -> usize {
-        let servers = self
-            .servers
-            .iter()
-            .map(|s| size_of::<NameServer>() + s.name.len() + 16 + 17 * (s.glue.len() + s.hearsay.len()));
-        size_of::<Cut>() + self.zone.len() + servers.sum::<usize>() + 32 * self.addresses.len()
+    /// The root as the hints or, after priming, its servers describe it.
+    pub fn root(servers: Vec<NameServer>, expires: Instant) -> Cut {
+        Cut { zone: Name::root(), kind: CutKind::Delegated, servers, addresses: Vec::new(), expires }
     }
 }
 
 /// Delegations by zone.
 pub struct Cuts {
-    cache: moka::sync::Cache<Name, Arc<Cut>>,
+    blocks: Blocks,
+    /// Of what the times are counted from.
+    base: Instant,
     changes: AtomicU64,
 }
 
 impl Cuts {
     /// At most so many octets.
     pub fn new(octets: u64) -> Cuts {
-        let cache = super::lru(octets, |name: &Name, cut: &Arc<Cut>| {
-            super::ENTRY_OVERHEAD.saturating_add((name.len() + cut.octets()) as u32)
-        });
-        Cuts { cache, changes: AtomicU64::new(0) }
+        // Every newcomer is to be let in.
+        let blocks = Blocks::new(octets, EvictionPolicy::lru());
+        Cuts { blocks, base: Instant::now(), changes: AtomicU64::new(0) }
     }
 
-    /// Remembers a cut.
-    pub fn store(&self, cut: &Arc<Cut>) {
+    /// Remembers a delegation; what the operator names is none.
+    pub fn store(&self, cut: &Cut) {
         self.changes.fetch_add(1, Ordering::Relaxed);
-        self.cache.insert(cut.zone.clone(), Arc::clone(cut));
+        self.put(cut);
+    }
+
+    fn put(&self, cut: &Cut) {
+        if let Some(Packed(block)) = Packed::pack(cut, self.base) {
+            self.blocks.insert(self.place(cut.zone.as_wire()), block);
+        }
     }
 
     /// Counts what was stored or forgotten.
@@ -125,48 +108,237 @@ impl Cuts {
         self.changes.load(Ordering::Relaxed)
     }
 
-    /// Live cuts that referrals gave, in no order; not for a thread that serves. Not those that the
-    /// operator names, nor the root, which each start asks for anew (RFC 9609 §3).
-    pub(super) fn referred(&self, now: Instant) -> impl Iterator<Item = Arc<Cut>> {
-        let given =
-            |cut: &Cut| cut.kind == CutKind::Delegated && cut.addresses.is_empty() && !cut.zone.is_root();
-        self.cache.iter().map(|(_, cut)| cut).filter(move |cut| given(cut) && now < cut.expires)
+    /// Live cuts that referrals gave, in no order; not for a thread that serves. Not the root, which each
+    /// start asks for anew (RFC 9609 §3).
+    pub(super) fn referred(&self, now: Instant) -> impl Iterator<Item = Cut> {
+        let cuts = self.blocks.iter().filter_map(|block| Packed(block).unpack(self.base));
+        cuts.filter(move |cut| !cut.zone.is_root() && now < cut.expires)
     }
 
     /// Puts back a delegation that was kept elsewhere and has so long to live.
     pub(super) fn restore(&self, zone: Name, servers: Vec<NameServer>, left: Duration, now: Instant) {
         let expires = now + left.min(Duration::from_secs(u64::from(MAX_TTL)));
-        let cut = Cut {
-            zone,
-            kind: CutKind::Delegated,
-            servers,
-            addresses: Vec::new(),
-            expires,
-            unreachable_until: Mutex::new(None),
-        };
-        self.cache.insert(cut.zone.clone(), Arc::new(cut));
+        self.put(&Cut { zone, kind: CutKind::Delegated, servers, addresses: Vec::new(), expires });
     }
 
     /// The live cut exactly at `zone`.
-    pub fn get(&self, zone: &Name, now: Instant) -> Option<Arc<Cut>> {
-        self.cache.get(zone).filter(|cut| now < cut.expires)
+    pub fn get(&self, zone: &Name, now: Instant) -> Option<Cut> {
+        self.find(zone.as_wire(), now)?.unpack(self.base)
+    }
+
+    /// Is there a live cut exactly at `zone`?
+    pub fn has(&self, zone: &Name, now: Instant) -> bool {
+        self.find(zone.as_wire(), now).is_some()
     }
 
     /// The live cut nearest above `name` (or at it).
-    pub fn closest(&self, name: &Name, now: Instant) -> Option<Arc<Cut>> {
-        let mut at = Some(name.clone());
-        while let Some(zone) = at {
-            if let Some(cut) = self.get(&zone, now) {
-                return Some(cut);
+    pub fn closest(&self, name: &Name, now: Instant) -> Option<Cut> {
+        self.find_closest(name, now)?.1.unpack(self.base)
+    }
+
+    /// The zone of [`Cuts::closest`].
+    pub fn closest_zone(&self, name: &Name, now: Instant) -> Option<Name> {
+        self.find_closest(name, now).map(|(labels, _)| name.suffix(labels))
+    }
+
+    /// With how many labels its zone has.
+    fn find_closest(&self, name: &Name, now: Instant) -> Option<(usize, Packed)> {
+        let mut zone = name.as_wire();
+        let mut labels = name.label_count();
+        loop {
+            if let Some(packed) = self.find(zone, now) {
+                return Some((labels, packed));
             }
-            at = zone.parent();
+            let first = usize::from(*zone.first()?);
+            zone = zone.get(1 + first..)?;
+            labels = labels.checked_sub(1)?;
         }
-        None
+    }
+
+    /// `zone` is in wire form.
+    fn find(&self, zone: &[u8], now: Instant) -> Option<Packed> {
+        let packed = Packed(self.blocks.get(self.place(zone))?);
+        (packed.belongs_to(zone) && now < packed.expires(self.base)?).then_some(packed)
+    }
+
+    fn place(&self, zone: &[u8]) -> Place {
+        self.blocks.place(zone, RrType::NS.0)
+    }
+
+    /// Was no server of this cut to be reached a moment ago?
+    pub fn is_unreachable(&self, zone: &Name, now: Instant) -> bool {
+        let until = self.find(zone.as_wire(), now).and_then(|packed| packed.unreachable_until(self.base));
+        until.is_some_and(|until| now < until)
+    }
+
+    /// Remembers that none of its servers has an address that can be reached, unless the zone has
+    /// other ones by now.
+    pub fn mark_unreachable(&self, cut: &Cut, now: Instant) {
+        let is = self.find(cut.zone.as_wire(), now);
+        if let (Some(is), Some(was)) = (is, Packed::pack(cut, self.base))
+            && is.servers() == was.servers()
+        {
+            let Packed(marked) = is.marked(now + UNREACHABLE_FOR, self.base);
+            self.blocks.insert(self.place(cut.zone.as_wire()), marked);
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
-        self.cache.invalidate_all();
+        self.blocks.clear();
+    }
+}
+
+/// A delegation in one block:
+///
+/// ```text
+/// expires: 8  is it marked: 1  zone  servers  if it is, unreachable until: 8
+/// ```
+struct Packed(Arc<[u8]>);
+
+impl Packed {
+    /// Octets before the zone.
+    const HEAD: usize = 8 + 1;
+
+    /// `None`: what the operator names, which is not kept.
+    fn pack(cut: &Cut, base: Instant) -> Option<Packed> {
+        if cut.kind != CutKind::Delegated || !cut.addresses.is_empty() {
+            return None;
+        }
+        let mut out = Vec::with_capacity(256);
+        write_instant(cut.expires, base, &mut out);
+        out.push(0);
+        out.extend_from_slice(cut.zone.as_wire());
+        write_servers(&cut.servers, &mut out);
+        Some(Packed(Arc::from(out)))
+    }
+
+    /// `None` never happens to what was packed.
+    fn unpack(&self, base: Instant) -> Option<Cut> {
+        let expires = self.expires(base)?;
+        let mut from = self.content();
+        let (zone, servers) = (from.name()?, from.servers()?);
+        Some(Cut { zone, kind: CutKind::Delegated, servers, addresses: Vec::new(), expires })
+    }
+
+    fn expires(&self, base: Instant) -> Option<Instant> {
+        Octets(&self.0).instant(base)
+    }
+
+    fn belongs_to(&self, zone: &[u8]) -> bool {
+        let whose = self.content().take(zone.len());
+        whose.is_some_and(|whose| whose.eq_ignore_ascii_case(zone))
+    }
+
+    /// The zone and its servers.
+    fn content(&self) -> Octets<'_> {
+        let end = if self.is_marked() { self.0.len().saturating_sub(8) } else { self.0.len() };
+        Octets(self.0.get(Packed::HEAD..end).unwrap_or_default())
+    }
+
+    /// Its servers as they are written.
+    fn servers(&self) -> Option<&[u8]> {
+        let mut from = self.content();
+        from.name_octets()?;
+        Some(from.0)
+    }
+
+    fn is_marked(&self) -> bool {
+        self.0.get(8) == Some(&1)
+    }
+
+    fn marked(&self, until: Instant, base: Instant) -> Packed {
+        let mut out = Vec::with_capacity(self.0.len() + 8);
+        out.extend_from_slice(self.0.first_chunk::<8>().unwrap_or(&[0; 8]));
+        out.push(1);
+        out.extend_from_slice(self.content().0);
+        write_instant(until, base, &mut out);
+        Packed(Arc::from(out))
+    }
+
+    fn unreachable_until(&self, base: Instant) -> Option<Instant> {
+        let until = self.0.last_chunk::<8>().filter(|_| self.is_marked())?;
+        Octets(until).instant(base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn n(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    fn delegation(zone: &str, servers: &[&str], ttl: u32, now: Instant) -> Cut {
+        let server = |(i, name): (usize, &&str)| NameServer {
+            name: n(name),
+            glue: ["192.0.2.1", "2001:db8::1"].iter().take(i).map(|a| a.parse().unwrap()).collect(),
+            hearsay: ["198.51.100.1"].iter().skip(i).map(|a| a.parse().unwrap()).collect(),
+        };
+        let servers = servers.iter().enumerate().map(server).collect();
+        let proof = Default::default();
+        let above = Cut::root(Vec::new(), now + Duration::from_secs(9_000));
+        Cut::delegated(Referral { zone: n(zone), ttl, servers, ds: None, proof }, &above, now)
+    }
+
+    #[test]
+    fn what_is_stored_is_found_from_below_while_it_lives() {
+        let cuts = Cuts::new(1 << 20);
+        let now = Instant::now() + Duration::from_secs(5);
+        let root = Cut::root(Vec::new(), now + Duration::from_secs(9_000));
+        let zone = delegation("Sub.example.", &["ns1.example.", "NS2.Sub.example.", "x."], 60, now);
+        cuts.store(&root);
+        cuts.store(&zone);
+        assert_eq!(cuts.get(&n("sub.EXAMPLE."), now).as_ref(), Some(&zone));
+        assert_eq!(cuts.closest(&n("a.b.SUB.example."), now).as_ref(), Some(&zone));
+        assert_eq!(cuts.closest_zone(&n("a.b.sub.example."), now), Some(n("sub.example.")));
+        assert_eq!(cuts.closest(&n("xsub.example."), now).as_ref(), Some(&root));
+        assert!(cuts.has(&n("sub.example."), now) && !cuts.has(&n("example."), now));
+        assert_eq!(cuts.referred(now).collect::<Vec<_>>(), std::slice::from_ref(&zone));
+        let later = zone.expires;
+        assert!(!cuts.has(&n("sub.example."), later));
+        assert_eq!(cuts.get(&n("sub.example."), later), None);
+        assert_eq!(cuts.closest(&n("sub.example."), later), Some(root));
+        let packed = Packed::pack(&zone, cuts.base).unwrap();
+        assert!(
+            packed.belongs_to(n("sub.example.").as_wire()) && !packed.belongs_to(n("sux.example.").as_wire())
+        );
+        cuts.clear();
+        assert_eq!(cuts.closest(&n("sub.example."), now), None);
+    }
+
+    #[test]
+    fn a_mark_lasts_its_time_and_no_longer_than_its_servers() {
+        let cuts = Cuts::new(1 << 20);
+        let now = Instant::now();
+        let zone = delegation("sub.example.", &["ns1.elsewhere.", "ns2.elsewhere."], 60, now);
+        let unreachable = |after: u64| cuts.is_unreachable(&zone.zone, now + Duration::from_millis(after));
+        cuts.mark_unreachable(&zone, now);
+        assert!(!unreachable(0), "it is not there");
+        cuts.store(&zone);
+        assert!(!unreachable(0));
+        cuts.mark_unreachable(&zone, now);
+        assert!(unreachable(0) && unreachable(4_999) && !unreachable(5_000));
+        assert_eq!(cuts.get(&zone.zone, now).as_ref(), Some(&zone), "nothing else has changed");
+        cuts.mark_unreachable(&zone, now + Duration::from_secs(3));
+        assert!(unreachable(7_999) && !unreachable(8_000));
+        assert_eq!(cuts.get(&zone.zone, now).as_ref(), Some(&zone));
+        let moved = delegation("sub.example.", &["ns1.elsewhere.", "ns3.elsewhere."], 60, now);
+        cuts.store(&moved);
+        assert!(!unreachable(0), "others may be to be reached");
+        cuts.mark_unreachable(&zone, now);
+        assert!(!unreachable(0));
+    }
+
+    #[test]
+    fn what_the_operator_names_is_not_kept() {
+        let cuts = Cuts::new(1 << 20);
+        let now = Instant::now();
+        let address = SocketAddr::from(([192, 0, 2, 1], 53));
+        let soon = now + Duration::from_secs(60);
+        cuts.store(&Cut::configured(n("example."), CutKind::Stub, vec![address], soon));
+        assert_eq!(cuts.get(&n("example."), now), None);
     }
 }

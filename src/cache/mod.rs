@@ -9,6 +9,7 @@
 //!
 //! Shown by: `tests/scenarios/r34_*` … `r40_*`.
 
+mod blocks;
 pub mod cuts;
 mod entry;
 pub mod failures;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use crate::config;
 use crate::dnssec::aggressive::Aggressive;
 
-/// What moka itself takes per entry beside key and value, measured (hotpath.md §4).
+/// What moka itself takes per entry with a key that owns memory, estimated (`blocks` has what is measured).
 pub const ENTRY_OVERHEAD: u32 = 350;
 
 /// All caches of one resolver.

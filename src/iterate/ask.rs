@@ -335,7 +335,8 @@ impl<'a> Asking<'a> {
     /// others are looked up when that takes long: mostly one is enough, and each costs messages.
     fn look_up_addresses(&mut self) -> bool {
         let Context { walker, request, cut, scope, .. } = self.context;
-        if scope.is_reaching(&cut.zone) || !may_go_deeper(scope) || cut.is_unreachable(self.now()) {
+        let in_vain = scope.is_reaching(&cut.zone) || !may_go_deeper(scope);
+        if !self.names.is_empty() && (in_vain || walker.cache.cuts.is_unreachable(&cut.zone, self.now())) {
             self.names.clear();
         }
         let may = request.budget.may_look_up_address();
@@ -439,7 +440,7 @@ impl<'a> Asking<'a> {
     }
 
     fn failure(&self) -> Arc<Failure> {
-        let Context { cut, question, scope, request, .. } = self.context;
+        let Context { walker, cut, question, scope, request, .. } = self.context;
         let now = self.now();
         for candidate in self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed) {
             candidate.known.with(|s| s.gave_up(now));
@@ -459,7 +460,7 @@ impl<'a> Asking<'a> {
             // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way:
             // the next question below is not to spend as much at once.
             if !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
-                cut.mark_unreachable(now);
+                walker.cache.cuts.mark_unreachable(cut, now);
             }
             if let Some(limit) = self.lookup_limit {
                 return out_of(limit, &owner);

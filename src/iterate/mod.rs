@@ -482,9 +482,9 @@ impl Walker {
                 self.store(request, &question, hop, &Judged::UNCHECKED, &Scope::hop(0));
             }
         }
-        let cut = Arc::new(Cut::delegated(referral, above, self.world.clock.now()));
+        let cut = Cut::delegated(referral, above, self.world.clock.now());
         self.cache.cuts.store(&cut);
-        cut
+        Arc::new(cut)
     }
 
     /// The zone whose servers are asked for (name, type), as far as is known.
@@ -521,7 +521,7 @@ impl Walker {
         let now = self.world.clock.now();
         for set in sets {
             let question = Question::new(set.owner.clone(), set.rtype);
-            let closer = self.cache.cuts.closest(&set.owner, now).is_some_and(|c| c.zone.is_below(zone));
+            let closer = self.cache.cuts.closest_zone(&set.owner, now).is_some_and(|cut| cut.is_below(zone));
             if !closer && self.remembered(request, &question).is_none() {
                 let hop = self.cache.rrsets.hop_of_set(set);
                 let (rank, judged) = (Rank::Volunteered, Judged::UNCHECKED);
@@ -551,7 +551,7 @@ impl Walker {
         let above = if rtype == RrType::DS { name.parent() } else { None };
         let name = above.as_ref().unwrap_or(name);
         let route = request.config.route_over(name);
-        let known = self.cache.cuts.closest(name, now);
+        let known = self.cache.cuts.closest(name, now).map(Arc::new);
         if let Some(route) = route {
             let below = known.filter(|cut| route.kind == RouteKind::Stub && cut.zone.is_below(&route.zone));
             if let Some(cut) = below {
@@ -676,7 +676,7 @@ impl Walker {
         }
         let ttl = Duration::from_secs(u64::from(referral.ttl.min(crate::cache::cuts::MAX_TTL)));
         let now = self.world.clock.now();
-        self.cache.cuts.store(&Arc::new(Cut::primed(referral.servers, Vec::new(), now + ttl)));
+        self.cache.cuts.store(&Cut::root(referral.servers, now + ttl));
     }
 }
 
@@ -716,7 +716,7 @@ fn root_from_hints(config: &Config, expires: Instant) -> Cut {
         .iter()
         .map(|h| NameServer { name: h.name.clone(), glue: h.addresses.clone(), hearsay: Vec::new() })
         .collect();
-    Cut::primed(servers, Vec::new(), expires)
+    Cut::root(servers, expires)
 }
 
 /// May a query go to this address? Never to what cannot be a server; to loopback only when the
