@@ -18,7 +18,7 @@ use super::{Scope, Walker, may_go_deeper, out_of, server_at, usable};
 use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::hop::Hop;
 use crate::cache::rrsets::Freshness;
-use crate::cache::servers::{Standing, UNKNOWN_PATIENCE};
+use crate::cache::servers::{Known, Standing, UNKNOWN_PATIENCE};
 use crate::failure::{Failure, Limit, Tally, Unaddressed};
 use crate::request::Request;
 use crate::rrset::{Question, RrType};
@@ -186,8 +186,9 @@ impl<'a> Asking<'a> {
         }
         let Context { walker, cut, request, .. } = self.context;
         let now = walker.world.clock.now();
-        let known = walker.cache.servers.known(address);
-        let (standing, srtt) = known.with(|s| (s.standing(&cut.zone, now), s.srtt()));
+        let known = walker.cache.servers.get(address);
+        let look = |known: &Known| known.with(|s| (s.standing(&cut.zone, now), s.srtt()));
+        let (standing, srtt) = known.as_ref().map_or((Standing::Good, None), look);
         self.candidates.push(Candidate {
             address,
             known,
@@ -304,14 +305,15 @@ impl<'a> Asking<'a> {
             context.scope.purpose
         };
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        let patience = candidate.known.with(|s| if others { s.patience() } else { s.repeat_patience() });
+        let server = candidate.address;
+        let known = candidate.known.get_or_insert_with(|| context.walker.cache.servers.known(server)).clone();
+        let patience = known.with(|s| if others { s.patience() } else { s.repeat_patience() });
         // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
         // seventh try counts, and where all are, the tries are few.
         self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
         candidate.tries += 1;
         candidate.under_way += 1;
-        let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
-        let known = candidate.known.clone();
+        let (name, heard) = (candidate.name.clone(), Arc::clone(&candidate.heard));
         self.waiting.push(Box::pin(async move {
             let query = Query {
                 server,
@@ -425,7 +427,9 @@ impl<'a> Asking<'a> {
             Flaw::Unreachable => &mut self.tally.unreachable,
         };
         *counter = counter.saturating_add(1);
-        candidate.known.with(|s| s.mark_lame(&cut.zone, now));
+        if let Some(known) = &candidate.known {
+            known.with(|s| s.mark_lame(&cut.zone, now));
+        }
         request.trace.note(scope.id, || Event::Flawed { server, zone: cut.zone.clone(), flaw });
     }
 
@@ -442,8 +446,9 @@ impl<'a> Asking<'a> {
     fn failure(&self) -> Arc<Failure> {
         let Context { walker, cut, question, scope, request, .. } = self.context;
         let now = self.now();
-        for candidate in self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed) {
-            candidate.known.with(|s| s.gave_up(now));
+        let asked = self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed);
+        for known in asked.filter_map(|c| c.known.as_ref()) {
+            known.with(|s| s.gave_up(now));
         }
         let owner = question.name.clone();
         let failure = if let Some(limit) = self.limit {
@@ -495,3 +500,6 @@ fn meaning(reply: &Reply) -> Meaning {
         Reply::Unusable(_) => Meaning::Unusable,
     }
 }
+
+#[cfg(test)]
+mod tests;
