@@ -3,27 +3,27 @@
 //! Knows: delegations from referrals, kept apart from NS RRsets that servers answer with (those are
 //! in `rrsets`). A zone is reached by its parent's NS set, and a cut dies no later than the cut
 //! above it: so a ghost domain dies with its parent's TTL, and a resold domain moves, whatever the
-//! old servers say. An address that a parent tells along with one zone serves its other zones as well
-//! (`Sibling`). Does not know: which server is good (`servers`). Shown by:
+//! old servers say. Does not know: which server is good (`servers`). Shown by:
 //! `tests/scenarios/walk_ghost_*`, `walk_resold_*`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use tokio::time::Instant;
 
+use super::blocks::{Blocks, Place};
+use super::packed::{Octets, write_instant, write_servers};
+use crate::rrset::RrType;
 use crate::trust::scrub::{NameServer, Referral};
 use crate::wire::Name;
-use crate::world::lock;
 
 /// A delegation without a usable server is not tried again for so long.
 pub const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
 /// Longest life of a delegation, seconds: a week, as Unbound and BIND have it.
 pub const MAX_TTL: u32 = 604_800;
-/// One part in so many of the memory for delegations is for glue that several share.
-const SHARE_OF_SIBLINGS: u64 = 8;
 
 /// What kind of servers a cut has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum CutKind {
 }
 
 /// A zone cut: the zone and its name servers.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// The zone's apex.
     pub zone: Name,
@@ -49,7 +49,6 @@ pub struct Cut {
     pub addresses: Vec<SocketAddr>,
     /// Dead from then on.
     pub expires: Instant,
-    unreachable_until: Mutex<Option<Instant>>,
 }
 
 impl Cut {
@@ -62,103 +61,46 @@ impl Cut {
             servers: referral.servers,
             addresses: Vec::new(),
             expires: (now + life).min(above.expires),
-            unreachable_until: Mutex::new(None),
         }
     }
 
     /// A cut with servers that the operator or the hints name.
     pub fn configured(zone: Name, kind: CutKind, addresses: Vec<SocketAddr>, expires: Instant) -> Cut {
-        Cut { zone, kind, servers: Vec::new(), addresses, expires, unreachable_until: Mutex::new(None) }
+        Cut { zone, kind, servers: Vec::new(), addresses, expires }
     }
 
-    /// The root as its servers describe it after priming, with the hints' addresses.
-    pub fn primed(servers: Vec<NameServer>, addresses: Vec<SocketAddr>, expires: Instant) -> Cut {
-        Cut {
-            zone: Name::root(),
-            kind: CutKind::Delegated,
-            servers,
-            addresses,
-            expires,
-            unreachable_until: Mutex::new(None),
-        }
+    /// The root as the hints or, after priming, its servers describe it.
+    pub fn root(servers: Vec<NameServer>, expires: Instant) -> Cut {
+        Cut { zone: Name::root(), kind: CutKind::Delegated, servers, addresses: Vec::new(), expires }
     }
-
-    /// Was no server of this cut to be reached a moment ago?
-    pub fn is_unreachable(&self, now: Instant) -> bool {
-        lock(&self.unreachable_until).is_some_and(|until| now < until)
-    }
-
-    /// Remembers that none of its servers has an address that can be reached.
-    pub fn mark_unreachable(&self, now: Instant) {
-        *lock(&self.unreachable_until) = Some(now + UNREACHABLE_FOR);
-    }
-
-    fn octets(&self) -> usize {
-        let servers = self
-            .servers
-            .iter()
-            .map(|s| size_of::<NameServer>() + s.name.len() + 16 + 17 * (s.glue.len() + s.hearsay.len()));
-        size_of::<Cut>() + self.zone.len() + servers.sum::<usize>() + 32 * self.addresses.len()
-    }
-}
-
-/// Addresses of a name server, told by the zone above it in the delegation of another zone.
-#[derive(Debug)]
-struct Sibling {
-    /// Whose servers told them.
-    above: Name,
-    glue: Vec<IpAddr>,
-    expires: Instant,
 }
 
 /// Delegations by zone.
 pub struct Cuts {
-    cache: moka::sync::Cache<Name, Arc<Cut>>,
-    /// By name server.
-    siblings: moka::sync::Cache<Name, Arc<Sibling>>,
+    blocks: Blocks,
+    /// Of what the times are counted from.
+    base: Instant,
     changes: AtomicU64,
 }
 
 impl Cuts {
     /// At most so many octets.
     pub fn new(octets: u64) -> Cuts {
-        let for_siblings = octets / SHARE_OF_SIBLINGS;
-        let cache = super::lru(octets - for_siblings, |name: &Name, cut: &Arc<Cut>| {
-            super::ENTRY_OVERHEAD.saturating_add((name.len() + cut.octets()) as u32)
-        });
-        let siblings = super::lru(for_siblings, |name: &Name, told: &Arc<Sibling>| {
-            let octets = size_of::<Sibling>() + name.len() + told.above.len() + 17 * told.glue.len();
-            super::ENTRY_OVERHEAD.saturating_add(octets as u32)
-        });
-        Cuts { cache, siblings, changes: AtomicU64::new(0) }
+        // Every newcomer is to be let in.
+        let blocks = Blocks::new(octets, EvictionPolicy::lru());
+        Cuts { blocks, base: Instant::now(), changes: AtomicU64::new(0) }
     }
 
-    /// Remembers the glue of `cut`, a delegation that `above`'s servers gave, for other zones with the same
-    /// servers. As long as something is known of a server it stays: who forges the next referral comes too late.
-    pub fn tell_siblings(&self, cut: &Cut, above: &Cut, now: Instant) {
-        if above.kind != CutKind::Delegated {
-            return;
-        }
-        for server in cut.servers.iter().filter(|s| !s.glue.is_empty() && !s.name.is_at_or_below(&cut.zone)) {
-            if self.siblings.get(&server.name).is_none_or(|told| told.expires <= now) {
-                let (above, glue) = (above.zone.clone(), server.glue.clone());
-                let told = Sibling { above, glue, expires: cut.expires };
-                self.siblings.insert(server.name.clone(), Arc::new(told));
-            }
-        }
-    }
-
-    /// Addresses of a name server, `closest` being the cut nearest above it: as its own servers would refer to.
-    pub fn sibling(&self, server: &Name, closest: &Cut, now: Instant) -> Option<Vec<IpAddr>> {
-        let told = self.siblings.get(server)?;
-        let holds = now < told.expires && told.above == closest.zone && closest.kind == CutKind::Delegated;
-        holds.then(|| told.glue.clone())
-    }
-
-    /// Remembers a cut.
-    pub fn store(&self, cut: &Arc<Cut>) {
+    /// Remembers a delegation; what the operator names is none.
+    pub fn store(&self, cut: &Cut) {
         self.changes.fetch_add(1, Ordering::Relaxed);
-        self.cache.insert(cut.zone.clone(), Arc::clone(cut));
+        self.put(cut);
+    }
+
+    fn put(&self, cut: &Cut) {
+        if let Some(Packed(block)) = Packed::pack(cut, self.base) {
+            self.blocks.insert(self.place(cut.zone.as_wire()), block);
+        }
     }
 
     /// Counts what was stored or forgotten.
@@ -166,98 +108,237 @@ impl Cuts {
         self.changes.load(Ordering::Relaxed)
     }
 
-    /// Live cuts that referrals gave, in no order; not for a thread that serves. Not those that the
-    /// operator names, nor the root, which each start asks for anew (RFC 9609 §3).
-    pub(super) fn referred(&self, now: Instant) -> impl Iterator<Item = Arc<Cut>> {
-        let given =
-            |cut: &Cut| cut.kind == CutKind::Delegated && cut.addresses.is_empty() && !cut.zone.is_root();
-        self.cache.iter().map(|(_, cut)| cut).filter(move |cut| given(cut) && now < cut.expires)
+    /// Live cuts that referrals gave, in no order; not for a thread that serves. Not the root, which each
+    /// start asks for anew (RFC 9609 §3).
+    pub(super) fn referred(&self, now: Instant) -> impl Iterator<Item = Cut> {
+        let cuts = self.blocks.iter().filter_map(|block| Packed(block).unpack(self.base));
+        cuts.filter(move |cut| !cut.zone.is_root() && now < cut.expires)
     }
 
     /// Puts back a delegation that was kept elsewhere and has so long to live.
     pub(super) fn restore(&self, zone: Name, servers: Vec<NameServer>, left: Duration, now: Instant) {
         let expires = now + left.min(Duration::from_secs(u64::from(MAX_TTL)));
-        let cut = Cut {
-            zone,
-            kind: CutKind::Delegated,
-            servers,
-            addresses: Vec::new(),
-            expires,
-            unreachable_until: Mutex::new(None),
-        };
-        self.cache.insert(cut.zone.clone(), Arc::new(cut));
+        self.put(&Cut { zone, kind: CutKind::Delegated, servers, addresses: Vec::new(), expires });
     }
 
     /// The live cut exactly at `zone`.
-    pub fn get(&self, zone: &Name, now: Instant) -> Option<Arc<Cut>> {
-        self.cache.get(zone).filter(|cut| now < cut.expires)
+    pub fn get(&self, zone: &Name, now: Instant) -> Option<Cut> {
+        self.find(zone.as_wire(), now)?.unpack(self.base)
+    }
+
+    /// Is there a live cut exactly at `zone`?
+    pub fn has(&self, zone: &Name, now: Instant) -> bool {
+        self.find(zone.as_wire(), now).is_some()
     }
 
     /// The live cut nearest above `name` (or at it).
-    pub fn closest(&self, name: &Name, now: Instant) -> Option<Arc<Cut>> {
-        let mut at = Some(name.clone());
-        while let Some(zone) = at {
-            if let Some(cut) = self.get(&zone, now) {
-                return Some(cut);
+    pub fn closest(&self, name: &Name, now: Instant) -> Option<Cut> {
+        self.find_closest(name, now)?.1.unpack(self.base)
+    }
+
+    /// The zone of [`Cuts::closest`].
+    pub fn closest_zone(&self, name: &Name, now: Instant) -> Option<Name> {
+        self.find_closest(name, now).map(|(labels, _)| name.suffix(labels))
+    }
+
+    /// With how many labels its zone has.
+    fn find_closest(&self, name: &Name, now: Instant) -> Option<(usize, Packed)> {
+        let mut zone = name.as_wire();
+        let mut labels = name.label_count();
+        loop {
+            if let Some(packed) = self.find(zone, now) {
+                return Some((labels, packed));
             }
-            at = zone.parent();
+            let first = usize::from(*zone.first()?);
+            zone = zone.get(1 + first..)?;
+            labels = labels.checked_sub(1)?;
         }
-        None
+    }
+
+    /// `zone` is in wire form.
+    fn find(&self, zone: &[u8], now: Instant) -> Option<Packed> {
+        let packed = Packed(self.blocks.get(self.place(zone))?);
+        (packed.belongs_to(zone) && now < packed.expires(self.base)?).then_some(packed)
+    }
+
+    fn place(&self, zone: &[u8]) -> Place {
+        self.blocks.place(zone, RrType::NS.0)
+    }
+
+    /// Was no server of this cut to be reached a moment ago?
+    pub fn is_unreachable(&self, zone: &Name, now: Instant) -> bool {
+        let until = self.find(zone.as_wire(), now).and_then(|packed| packed.unreachable_until(self.base));
+        until.is_some_and(|until| now < until)
+    }
+
+    /// Remembers that none of its servers has an address that can be reached, unless the zone has
+    /// other ones by now.
+    pub fn mark_unreachable(&self, cut: &Cut, now: Instant) {
+        let is = self.find(cut.zone.as_wire(), now);
+        if let (Some(is), Some(was)) = (is, Packed::pack(cut, self.base))
+            && is.servers() == was.servers()
+        {
+            let Packed(marked) = is.marked(now + UNREACHABLE_FOR, self.base);
+            self.blocks.insert(self.place(cut.zone.as_wire()), marked);
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
-        self.cache.invalidate_all();
-        self.siblings.invalidate_all();
+        self.blocks.clear();
+    }
+}
+
+/// A delegation in one block:
+///
+/// ```text
+/// expires: 8  is it marked: 1  zone  servers  if it is, unreachable until: 8
+/// ```
+struct Packed(Arc<[u8]>);
+
+impl Packed {
+    /// Octets before the zone.
+    const HEAD: usize = 8 + 1;
+
+    /// `None`: what the operator names, which is not kept.
+    fn pack(cut: &Cut, base: Instant) -> Option<Packed> {
+        if cut.kind != CutKind::Delegated || !cut.addresses.is_empty() {
+            return None;
+        }
+        let mut out = Vec::with_capacity(256);
+        write_instant(cut.expires, base, &mut out);
+        out.push(0);
+        out.extend_from_slice(cut.zone.as_wire());
+        write_servers(&cut.servers, &mut out);
+        Some(Packed(Arc::from(out)))
+    }
+
+    /// `None` never happens to what was packed.
+    fn unpack(&self, base: Instant) -> Option<Cut> {
+        let expires = self.expires(base)?;
+        let mut from = self.content();
+        let (zone, servers) = (from.name()?, from.servers()?);
+        Some(Cut { zone, kind: CutKind::Delegated, servers, addresses: Vec::new(), expires })
+    }
+
+    fn expires(&self, base: Instant) -> Option<Instant> {
+        Octets(&self.0).instant(base)
+    }
+
+    fn belongs_to(&self, zone: &[u8]) -> bool {
+        let whose = self.content().take(zone.len());
+        whose.is_some_and(|whose| whose.eq_ignore_ascii_case(zone))
+    }
+
+    /// The zone and its servers.
+    fn content(&self) -> Octets<'_> {
+        let end = if self.is_marked() { self.0.len().saturating_sub(8) } else { self.0.len() };
+        Octets(self.0.get(Packed::HEAD..end).unwrap_or_default())
+    }
+
+    /// Its servers as they are written.
+    fn servers(&self) -> Option<&[u8]> {
+        let mut from = self.content();
+        from.name_octets()?;
+        Some(from.0)
+    }
+
+    fn is_marked(&self) -> bool {
+        self.0.get(8) == Some(&1)
+    }
+
+    fn marked(&self, until: Instant, base: Instant) -> Packed {
+        let mut out = Vec::with_capacity(self.0.len() + 8);
+        out.extend_from_slice(self.0.first_chunk::<8>().unwrap_or(&[0; 8]));
+        out.push(1);
+        out.extend_from_slice(self.content().0);
+        write_instant(until, base, &mut out);
+        Packed(Arc::from(out))
+    }
+
+    fn unreachable_until(&self, base: Instant) -> Option<Instant> {
+        let until = self.0.last_chunk::<8>().filter(|_| self.is_marked())?;
+        Octets(until).instant(base)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::scrub::Proof;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    fn n(text: &str) -> Name {
+        text.parse().unwrap()
+    }
 
-    fn referral(zone: &str, ttl: u32, glue: &str) -> Referral {
-        let glue = vec![glue.parse().unwrap()];
-        let server = NameServer { name: "ns.provider.other.".parse().unwrap(), glue, hearsay: Vec::new() };
-        let (ds, proof) = (None, Proof::default());
-        Referral { zone: zone.parse().unwrap(), ttl, servers: vec![server], ds, proof, guarded: true }
+    fn delegation(zone: &str, servers: &[&str], ttl: u32, now: Instant) -> Cut {
+        let server = |(i, name): (usize, &&str)| NameServer {
+            name: n(name),
+            glue: ["192.0.2.1", "2001:db8::1"].iter().take(i).map(|a| a.parse().unwrap()).collect(),
+            hearsay: ["198.51.100.1"].iter().skip(i).map(|a| a.parse().unwrap()).collect(),
+        };
+        let servers = servers.iter().enumerate().map(server).collect();
+        let proof = Default::default();
+        let above = Cut::root(Vec::new(), now + Duration::from_secs(9_000));
+        Cut::delegated(Referral { zone: n(zone), ttl, servers, ds: None, proof, guarded: false }, &above, now)
     }
 
     #[test]
-    fn siblings_hold_for_the_zone_that_told_them_and_no_longer_than_told() {
-        let (cuts, now) = (Cuts::new(1 << 20), Instant::now());
-        let above = Cut::configured("other.".parse().unwrap(), CutKind::Delegated, Vec::new(), now + HOUR);
-        let server: Name = "ns.provider.other.".parse().unwrap();
-        let own = Cut::delegated(referral("provider.other.", 300, "192.0.2.1"), &above, now);
-        cuts.tell_siblings(&own, &above, now);
-        assert_eq!(cuts.sibling(&server, &above, now), None, "glue of its own zone says where that is");
-        let tell = |glue, at| {
-            let cut = Cut::delegated(referral("a.other.", 300, glue), &above, at);
-            cuts.tell_siblings(&cut, &above, at);
-        };
-        tell("192.0.2.2", now);
-        tell("192.0.2.3", now);
-        let told = |at| cuts.sibling(&server, &above, at).map(|glue| glue[0].to_string());
-        assert_eq!(told(now).as_deref(), Some("192.0.2.2"), "the first stays");
-        assert_eq!(cuts.sibling(&server, &own, now), None, "where a nearer cut is known, that counts");
-        let later = now + Duration::from_secs(300);
-        assert_eq!(told(later), None);
-        tell("192.0.2.3", later);
-        assert_eq!(told(later).as_deref(), Some("192.0.2.3"));
+    fn what_is_stored_is_found_from_below_while_it_lives() {
+        let cuts = Cuts::new(1 << 20);
+        let now = Instant::now() + Duration::from_secs(5);
+        let root = Cut::root(Vec::new(), now + Duration::from_secs(9_000));
+        let zone = delegation("Sub.example.", &["ns1.example.", "NS2.Sub.example.", "x."], 60, now);
+        cuts.store(&root);
+        cuts.store(&zone);
+        assert_eq!(cuts.get(&n("sub.EXAMPLE."), now).as_ref(), Some(&zone));
+        assert_eq!(cuts.closest(&n("a.b.SUB.example."), now).as_ref(), Some(&zone));
+        assert_eq!(cuts.closest_zone(&n("a.b.sub.example."), now), Some(n("sub.example.")));
+        assert_eq!(cuts.closest(&n("xsub.example."), now).as_ref(), Some(&root));
+        assert!(cuts.has(&n("sub.example."), now) && !cuts.has(&n("example."), now));
+        assert_eq!(cuts.referred(now).collect::<Vec<_>>(), std::slice::from_ref(&zone));
+        let later = zone.expires;
+        assert!(!cuts.has(&n("sub.example."), later));
+        assert_eq!(cuts.get(&n("sub.example."), later), None);
+        assert_eq!(cuts.closest(&n("sub.example."), later), Some(root));
+        let packed = Packed::pack(&zone, cuts.base).unwrap();
+        assert!(
+            packed.belongs_to(n("sub.example.").as_wire()) && !packed.belongs_to(n("sux.example.").as_wire())
+        );
         cuts.clear();
-        assert_eq!(told(later), None);
-        for kind in [CutKind::Stub, CutKind::Forward] {
-            let above = Cut::configured("other.".parse().unwrap(), kind, Vec::new(), now + HOUR);
-            let cut = Cut::delegated(referral("a.other.", 300, "192.0.2.4"), &above, now);
-            cuts.tell_siblings(&cut, &above, now);
-            assert_eq!(told(now), None);
-            tell("192.0.2.2", now);
-            assert_eq!(cuts.sibling(&server, &above, now), None);
-            cuts.clear();
-        }
+        assert_eq!(cuts.closest(&n("sub.example."), now), None);
+    }
+
+    #[test]
+    fn a_mark_lasts_its_time_and_no_longer_than_its_servers() {
+        let cuts = Cuts::new(1 << 20);
+        let now = Instant::now();
+        let zone = delegation("sub.example.", &["ns1.elsewhere.", "ns2.elsewhere."], 60, now);
+        let unreachable = |after: u64| cuts.is_unreachable(&zone.zone, now + Duration::from_millis(after));
+        cuts.mark_unreachable(&zone, now);
+        assert!(!unreachable(0), "it is not there");
+        cuts.store(&zone);
+        assert!(!unreachable(0));
+        cuts.mark_unreachable(&zone, now);
+        assert!(unreachable(0) && unreachable(4_999) && !unreachable(5_000));
+        assert_eq!(cuts.get(&zone.zone, now).as_ref(), Some(&zone), "nothing else has changed");
+        cuts.mark_unreachable(&zone, now + Duration::from_secs(3));
+        assert!(unreachable(7_999) && !unreachable(8_000));
+        assert_eq!(cuts.get(&zone.zone, now).as_ref(), Some(&zone));
+        let moved = delegation("sub.example.", &["ns1.elsewhere.", "ns3.elsewhere."], 60, now);
+        cuts.store(&moved);
+        assert!(!unreachable(0), "others may be to be reached");
+        cuts.mark_unreachable(&zone, now);
+        assert!(!unreachable(0));
+    }
+
+    #[test]
+    fn what_the_operator_names_is_not_kept() {
+        let cuts = Cuts::new(1 << 20);
+        let now = Instant::now();
+        let address = SocketAddr::from(([192, 0, 2, 1], 53));
+        let soon = now + Duration::from_secs(60);
+        cuts.store(&Cut::configured(n("example."), CutKind::Stub, vec![address], soon));
+        assert_eq!(cuts.get(&n("example."), now), None);
     }
 }

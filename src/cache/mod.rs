@@ -9,6 +9,7 @@
 //!
 //! Shown by: `tests/scenarios/r34_*` … `r40_*`.
 
+mod blocks;
 pub mod cuts;
 mod entry;
 pub mod failures;
@@ -18,6 +19,7 @@ mod packed;
 pub mod rrsets;
 pub mod scratch;
 pub mod servers;
+pub mod siblings;
 pub mod stamps;
 pub mod store;
 pub mod trust;
@@ -27,7 +29,7 @@ use std::sync::Arc;
 use crate::config;
 use crate::dnssec::aggressive::Aggressive;
 
-/// What moka itself takes per entry beside key and value, measured (hotpath.md §4).
+/// What moka itself takes per entry with a key that owns memory, estimated (`blocks` has what is measured).
 pub const ENTRY_OVERHEAD: u32 = 350;
 
 /// All caches of one resolver.
@@ -38,6 +40,8 @@ pub struct Cache {
     pub rrsets: rrsets::RrSets,
     /// Delegations.
     pub cuts: cuts::Cuts,
+    /// Glue that several of them share.
+    pub siblings: siblings::Siblings,
     /// Round-trip times, EDNS, cookies, lameness.
     pub servers: servers::Servers,
     /// Failed resolutions (RFC 9520).
@@ -55,7 +59,8 @@ impl Cache {
         let stamps = Arc::<stamps::Stamps>::default();
         Cache {
             rrsets: rrsets::RrSets::new(percent(60), settings, Arc::clone(&stamps)),
-            cuts: cuts::Cuts::new(percent(10)),
+            cuts: cuts::Cuts::new(percent(9)),
+            siblings: siblings::Siblings::new(percent(1)),
             servers: servers::Servers::new(percent(4)),
             failures: failures::Failures::new(percent(4), Arc::clone(&stamps)),
             aggressive: Aggressive::new(usize::try_from(percent(8)).unwrap_or(usize::MAX)),

@@ -1,9 +1,10 @@
 //! An entry in one block of octets.
 //!
-//! Knows: how RRsets, aliases made from DNAMEs and denials are written and read. Does not know: where
-//! the octets lie: `rrsets` has them in memory, where an entry takes half of what it would with a block
-//! for each name and each RDATA; `file` has them on disk, and does not believe all that can be read.
-//! All integers are big-endian. Shown by: the tests of `cache::file`, every scenario.
+//! Knows: how RRsets, aliases made from DNAMEs, denials and the servers of delegations are written and
+//! read. Does not know: where the octets lie: `rrsets` and `cuts` have them in memory, where an entry takes
+//! half of what it would with a block for each name and each RDATA; `file` has them on disk, and does not
+//! believe all that can be read. All integers are big-endian. Shown by: the tests of `cache::file`, every
+//! scenario.
 //!
 //! ```text
 //! in memory  stored: 8  life: 4  rank and security: 1  content  proof: sets
@@ -11,9 +12,12 @@
 //!            an RRset   ttl: 4  RDATA  RRSIGs       each a count, then length: 2 and octets of each
 //!            rewritten  the DNAME's owner  1 and the result, or 0
 //!            a denial   the SOA: name  type: 2  ttl: 4  RDATA  RRSIGs
+//! servers    count, then of each: name  glue  hearsay
+//! glue, hearsay  count, then of each address: 4 or 6 and its octets
 //! count      1 octet, or 255 and 2 octets
 //! ```
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +27,7 @@ use super::entry::{Content, Entry, Key, Terms};
 use crate::rrset::{Class, Rdatas, RrSet, RrType};
 use crate::security::{Reason, Security};
 use crate::trust::rank::Rank;
-use crate::trust::scrub::Proof;
+use crate::trust::scrub::{NameServer, Proof};
 use crate::wire::Name;
 use crate::wire::name::wire_len;
 
@@ -45,7 +49,7 @@ const LONG_COUNT: u8 = u8::MAX;
 
 /// An entry and whose it is. Cloning is cheap (one reference count).
 #[derive(Clone, Debug)]
-pub(super) struct Packed(Arc<[u8]>);
+pub(super) struct Packed(pub(super) Arc<[u8]>);
 
 impl Packed {
     /// Times are kept as nanoseconds from `base`. `None`: a denial without SOA, which is not to be
@@ -53,12 +57,7 @@ impl Packed {
     pub(super) fn pack(key: &Key, entry: &Entry, base: Instant) -> Option<Packed> {
         let Entry { content, proof, terms } = entry;
         let mut out = Vec::with_capacity(256);
-        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        let stored = match terms.stored.checked_duration_since(base) {
-            Some(after) => nanos(after),
-            None => -nanos(base.saturating_duration_since(terms.stored)),
-        };
-        out.extend_from_slice(&stored.to_be_bytes());
+        write_instant(terms.stored, base, &mut out);
         out.extend_from_slice(&terms.life.to_be_bytes());
         let security = match terms.security {
             Security::Unchecked => UNCHECKED,
@@ -91,7 +90,7 @@ impl Packed {
     /// On which terms it is held.
     pub(super) fn terms(&self, base: Instant) -> Option<Terms> {
         let mut from = Octets(&self.0);
-        let stored = from.u64()?.cast_signed();
+        let stored = from.instant(base)?;
         let (life, code) = (from.u32()?, from.u8()?);
         let rank = rank_of(code % RANKS)?;
         let security = match code / RANKS {
@@ -100,8 +99,6 @@ impl Packed {
             SECURE => Security::Secure,
             bogus => Security::Bogus(*Reason::ALL.get(usize::from(bogus - BOGUS))?),
         };
-        let apart = Duration::from_nanos(stored.unsigned_abs());
-        let stored = if stored < 0 { base.checked_sub(apart)? } else { base.checked_add(apart)? };
         Some(Terms { security, rank, stored, life })
     }
 
@@ -113,11 +110,16 @@ impl Packed {
         };
         whose.eq_ignore_ascii_case(name.as_wire()) && rest.first_chunk() == Some(&rtype.0.to_be_bytes())
     }
+}
 
-    /// Octets of the block.
-    pub(super) fn octets(&self) -> usize {
-        self.0.len()
-    }
+/// Writes a time as nanoseconds from `base`.
+pub(super) fn write_instant(instant: Instant, base: Instant, out: &mut Vec<u8>) {
+    let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    let apart = match instant.checked_duration_since(base) {
+        Some(after) => nanos(after),
+        None => -nanos(base.saturating_duration_since(instant)),
+    };
+    out.extend_from_slice(&apart.to_be_bytes());
 }
 
 pub(super) fn rank_code(rank: Rank) -> u8 {
@@ -172,12 +174,35 @@ fn write_owner(name: &Name, rtype: RrType, out: &mut Vec<u8>) {
 
 /// Mostly one octet. A count that does not fit makes the block longer than a page takes, or one that is
 /// not read: no message holds so many records.
-pub(super) fn write_count(count: usize, out: &mut Vec<u8>) {
+fn write_count(count: usize, out: &mut Vec<u8>) {
     match u8::try_from(count) {
         Ok(short) if short != LONG_COUNT => out.push(short),
         _ => {
             out.push(LONG_COUNT);
             out.extend_from_slice(&u16::try_from(count).unwrap_or(u16::MAX).to_be_bytes());
+        }
+    }
+}
+
+/// Writes the servers of a delegation.
+pub(super) fn write_servers(servers: &[NameServer], out: &mut Vec<u8>) {
+    write_count(servers.len(), out);
+    for server in servers {
+        out.extend_from_slice(server.name.as_wire());
+        for addresses in [&server.glue, &server.hearsay] {
+            write_count(addresses.len(), out);
+            for address in addresses {
+                match address {
+                    IpAddr::V4(v4) => {
+                        out.push(4);
+                        out.extend_from_slice(&v4.octets());
+                    }
+                    IpAddr::V6(v6) => {
+                        out.push(6);
+                        out.extend_from_slice(&v6.octets());
+                    }
+                }
+            }
         }
     }
 }
@@ -268,7 +293,37 @@ impl<'a> Octets<'a> {
         Some(RrSet { owner, rtype, class: Class::IN, ttl, rdata, sigs })
     }
 
-    pub(super) fn count(&mut self) -> Option<u16> {
+    /// A time that was written from the same `base`.
+    pub(super) fn instant(&mut self, base: Instant) -> Option<Instant> {
+        let nanos = self.u64()?.cast_signed();
+        let apart = Duration::from_nanos(nanos.unsigned_abs());
+        if nanos < 0 { base.checked_sub(apart) } else { base.checked_add(apart) }
+    }
+
+    /// The servers of a delegation.
+    pub(super) fn servers(&mut self) -> Option<Vec<NameServer>> {
+        let mut servers = Vec::new(); // grows with what is there, not with what is promised
+        for _ in 0..self.count()? {
+            let name = self.name()?;
+            let (glue, hearsay) = (self.addresses()?, self.addresses()?);
+            servers.push(NameServer { name, glue, hearsay });
+        }
+        Some(servers)
+    }
+
+    fn addresses(&mut self) -> Option<Vec<IpAddr>> {
+        let mut addresses = Vec::new();
+        for _ in 0..self.count()? {
+            addresses.push(match self.u8()? {
+                4 => IpAddr::V4(Ipv4Addr::from(self.array::<4>()?)),
+                6 => IpAddr::V6(Ipv6Addr::from(self.array::<16>()?)),
+                _ => return None,
+            });
+        }
+        Some(addresses)
+    }
+
+    fn count(&mut self) -> Option<u16> {
         match self.u8()? {
             LONG_COUNT => self.u16(),
             short => Some(u16::from(short)),

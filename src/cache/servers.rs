@@ -4,12 +4,14 @@
 //! server was of no use lately. Does not know: which server to ask (`iterate::select`). Shown by:
 //! `tests/scenarios/walk_three_*`; `../shared/attacks` dead, loss, edns.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::blocks;
 use crate::wire::Name;
 use crate::world::lock;
 
@@ -63,8 +65,13 @@ pub struct Server {
     no_cookie_until: Option<Instant>,
     /// Which of our client cookies it is sent: another one after each pause.
     pub cookie_generation: u32,
-    lame: Vec<(Name, Instant)>,
+    /// Hashes of zones, and until when: names would take twenty times as much, and who delegates to it
+    /// chooses them.
+    lame: Vec<(u64, Instant)>,
 }
+
+/// Nobody without the seed can look for two zones of one hash.
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// How a server may be used now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,9 +159,17 @@ impl Server {
         match self.probe_at {
             Some(at) if now < at => Standing::Silent,
             Some(_) => Standing::Probe,
-            None if self.lame.iter().any(|(z, until)| z == zone && now < *until) => Standing::Lame,
+            None if self.is_lame(zone, now) => Standing::Lame,
             None => Standing::Good,
         }
+    }
+
+    fn is_lame(&self, zone: &Name, now: Instant) -> bool {
+        if self.lame.is_empty() {
+            return false;
+        }
+        let zone = SEED.hash_one(zone);
+        self.lame.iter().any(|(z, until)| *z == zone && now < *until)
     }
 
     /// Somebody tries the silent server now: nobody else for a while.
@@ -166,11 +181,12 @@ impl Server {
 
     /// It was of no use for `zone`.
     pub fn mark_lame(&mut self, zone: &Name, now: Instant) {
-        self.lame.retain(|(z, until)| z != zone && now < *until);
+        let zone = SEED.hash_one(zone);
+        self.lame.retain(|(z, until)| *z != zone && now < *until);
         if self.lame.len() == LAME_ZONES {
             self.lame.remove(0);
         }
-        self.lame.push((zone.clone(), now + LAME_FOR));
+        self.lame.push((zone, now + LAME_FOR));
     }
 
     /// May EDNS be spoken to it?
@@ -217,21 +233,29 @@ impl Known {
     }
 }
 
+/// What the state grows by is counted from the start: a cookie and four lame zones. All sixteen take 288
+/// octets more.
+const GROWTH: u32 = 32 + 96;
+
 /// Servers by address and port.
 pub struct Servers(moka::sync::Cache<SocketAddr, Known>);
 
 impl Servers {
     /// At most so many octets.
     pub fn new(octets: u64) -> Servers {
-        // The state grows by a cookie and some lame zones; count that from the start.
         Servers(super::lru(octets, |_: &SocketAddr, _: &Known| {
-            super::ENTRY_OVERHEAD + size_of::<Server>() as u32 + 256
+            blocks::OVERHEAD + blocks::allocated(size_of::<Mutex<Server>>()) + GROWTH
         }))
     }
 
-    /// What is known of a server; to be kept while it is dealt with.
+    /// What is known of a server, if it was ever asked.
+    pub fn get(&self, server: SocketAddr) -> Option<Known> {
+        self.0.get(&server)
+    }
+
+    /// The same of one that is to be asked now; to be kept while it is dealt with.
     pub fn known(&self, server: SocketAddr) -> Known {
-        self.0.get(&server).unwrap_or_else(|| {
+        self.get(server).unwrap_or_else(|| {
             let fresh = Known::default();
             self.0.insert(server, fresh.clone());
             fresh
@@ -274,6 +298,20 @@ mod tests {
         assert_eq!(dead.standing(&zone, later), Standing::Silent);
         dead.replied(Duration::from_millis(5), later);
         assert_eq!(dead.standing(&zone, later), Standing::Good);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_lame_for_the_last_zones_and_for_a_while() {
+        let mut server = Server::default();
+        let now = Instant::now();
+        let zone = |i: usize| format!("Zone{i}.example.").parse::<Name>().unwrap();
+        (0..=LAME_ZONES).for_each(|i| server.mark_lame(&zone(i), now));
+        let standing = |text: &str, at: Instant| server.standing(&text.parse().unwrap(), at);
+        assert_eq!(standing("zone16.EXAMPLE.", now), Standing::Lame);
+        assert_eq!(standing("zone1.example.", now), Standing::Lame);
+        assert_eq!(standing("zone0.example.", now), Standing::Good, "the oldest is forgotten");
+        assert_eq!(standing("zone17.example.", now), Standing::Good);
+        assert_eq!(standing("zone16.example.", now + LAME_FOR), Standing::Good);
     }
 
     #[test]

@@ -1,55 +1,36 @@
-//! Entries by whose they are, in one moka cache.
+//! Entries by whose they are, each in one block.
 //!
-//! moka keeps each key in a block of its own. So the key is a hash of name and type, seeded by std, and
-//! the entry itself says whose it is: two names under one hash (one pair in 2^64, which nobody can look for
-//! without the seed) push each other out, and neither is taken for the other.
-//!
-//! Knows: hashes, what an entry takes. Does not know: what may replace what (`rrsets`).
+//! Knows: where an entry is, and its clock's beginning. Does not know: what may replace what (`rrsets`).
 
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
-
+use moka::policy::EvictionPolicy;
 use tokio::time::Instant;
 
+use super::blocks::Blocks;
+pub use super::blocks::Place;
 use super::entry::{Entry, Key, Terms};
 use super::packed::Packed;
 use crate::rrset::RrType;
 use crate::wire::Name;
 
-/// What moka takes for an entry beside the block, measured (docs/measurements.md).
-const OVERHEAD: u32 = 256;
-
-/// Octets before what an `Arc` shares.
-const REFERENCE_COUNTS: usize = 16;
-
-/// Where an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(pub u64);
-
 /// Entries, at most so many octets of them.
 pub(super) struct Store {
-    cache: moka::sync::Cache<u64, Packed>,
-    seed: RandomState,
+    blocks: Blocks,
     /// Of what the entries' clocks show.
     base: Instant,
 }
 
 impl Store {
     pub(super) fn new(octets: u64) -> Store {
-        let weigh = |_: &u64, packed: &Packed| OVERHEAD.saturating_add(allocated(packed.octets()));
-        let cache = moka::sync::Cache::builder().max_capacity(octets).weigher(weigh).build();
-        Store { cache, seed: RandomState::new(), base: Instant::now() }
+        Store { blocks: Blocks::new(octets, EvictionPolicy::tiny_lfu()), base: Instant::now() }
     }
 
     /// Where an entry is, if it is.
     pub(super) fn place(&self, name: &Name, rtype: RrType) -> Place {
-        let mut hasher = self.seed.build_hasher();
-        name.hash(&mut hasher);
-        rtype.hash(&mut hasher);
-        Place(hasher.finish())
+        self.blocks.place(name.as_wire(), rtype.0)
     }
 
     fn find(&self, place: Place, name: &Name, rtype: RrType) -> Option<Packed> {
-        self.cache.get(&place.0).filter(|packed| packed.belongs_to(name, rtype))
+        self.blocks.get(place).map(Packed).filter(|packed| packed.belongs_to(name, rtype))
     }
 
     pub(super) fn get(&self, place: Place, name: &Name, rtype: RrType) -> Option<Entry> {
@@ -58,7 +39,7 @@ impl Store {
 
     /// What is there is in use.
     pub(super) fn touch(&self, place: Place) {
-        self.cache.get(&place.0);
+        self.blocks.get(place);
     }
 
     pub(super) fn terms(&self, name: &Name, rtype: RrType) -> Option<Terms> {
@@ -67,42 +48,22 @@ impl Store {
 
     /// In place of what was there.
     pub(super) fn insert(&self, key: &Key, entry: &Entry) {
-        if let Some(packed) = Packed::pack(key, entry, self.base) {
-            self.cache.insert(self.place(&key.name, key.rtype).0, packed);
+        if let Some(Packed(block)) = Packed::pack(key, entry, self.base) {
+            self.blocks.insert(self.place(&key.name, key.rtype), block);
         }
     }
 
     /// Was there anything?
     pub(super) fn remove(&self, name: &Name, rtype: RrType) -> bool {
-        self.cache.remove(&self.place(name, rtype).0).is_some()
+        self.blocks.remove(self.place(name, rtype))
     }
 
     pub(super) fn clear(&self) {
-        self.cache.invalidate_all();
+        self.blocks.clear();
     }
 
     /// All of it, in no order; not for a thread that serves.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, Entry)> {
-        self.cache.iter().filter_map(|(_, packed)| packed.unpack(self.base))
-    }
-}
-
-/// What so many octets take behind a reference count: the size classes of jemalloc, which are multiples of
-/// 16 up to 128 and then four between one power of two and the next.
-fn allocated(octets: usize) -> u32 {
-    let octets = octets.saturating_add(REFERENCE_COUNTS);
-    let apart = (octets.next_power_of_two() / 8).max(16);
-    u32::try_from(octets.next_multiple_of(apart)).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn size_classes() {
-        let asked = [1, 80, 112, 113, 144, 240, 241, 1_000, 1_100, 5_000];
-        let given = [32, 96, 128, 160, 160, 256, 320, 1_024, 1_280, 5_120];
-        assert_eq!(asked.map(allocated), given);
+        self.blocks.iter().filter_map(|block| Packed(block).unpack(self.base))
     }
 }

@@ -18,7 +18,7 @@ use super::{Scope, Walker, may_go_deeper, out_of, server_at, usable};
 use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::hop::Hop;
 use crate::cache::rrsets::Freshness;
-use crate::cache::servers::{Standing, UNKNOWN_PATIENCE};
+use crate::cache::servers::{Known, Standing, UNKNOWN_PATIENCE};
 use crate::failure::{Failure, Limit, Tally, Unaddressed};
 use crate::request::Request;
 use crate::rrset::{Question, RrType};
@@ -186,8 +186,9 @@ impl<'a> Asking<'a> {
         }
         let Context { walker, cut, request, .. } = self.context;
         let now = walker.world.clock.now();
-        let known = walker.cache.servers.known(address);
-        let (standing, srtt) = known.with(|s| (s.standing(&cut.zone, now), s.srtt()));
+        let known = walker.cache.servers.get(address);
+        let look = |known: &Known| known.with(|s| (s.standing(&cut.zone, now), s.srtt()));
+        let (standing, srtt) = known.as_ref().map_or((Standing::Good, None), look);
         self.candidates.push(Candidate {
             address,
             known,
@@ -304,14 +305,15 @@ impl<'a> Asking<'a> {
             context.scope.purpose
         };
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        let patience = candidate.known.with(|s| if others { s.patience() } else { s.repeat_patience() });
+        let server = candidate.address;
+        let known = candidate.known.get_or_insert_with(|| context.walker.cache.servers.known(server)).clone();
+        let patience = known.with(|s| if others { s.patience() } else { s.repeat_patience() });
         // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
         // seventh try counts, and where all are, the tries are few.
         self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
         candidate.tries += 1;
         candidate.under_way += 1;
-        let (server, name, heard) = (candidate.address, candidate.name.clone(), Arc::clone(&candidate.heard));
-        let known = candidate.known.clone();
+        let (name, heard) = (candidate.name.clone(), Arc::clone(&candidate.heard));
         self.waiting.push(Box::pin(async move {
             let query = Query {
                 server,
@@ -335,7 +337,8 @@ impl<'a> Asking<'a> {
     /// others are looked up when that takes long: mostly one is enough, and each costs messages.
     fn look_up_addresses(&mut self) -> bool {
         let Context { walker, request, cut, scope, .. } = self.context;
-        if scope.is_reaching(&cut.zone) || !may_go_deeper(scope) || cut.is_unreachable(self.now()) {
+        let in_vain = scope.is_reaching(&cut.zone) || !may_go_deeper(scope);
+        if !self.names.is_empty() && (in_vain || walker.cache.cuts.is_unreachable(&cut.zone, self.now())) {
             self.names.clear();
         }
         let may = request.budget.may_look_up_address();
@@ -425,7 +428,9 @@ impl<'a> Asking<'a> {
             Flaw::Unreachable => &mut self.tally.unreachable,
         };
         *counter = counter.saturating_add(1);
-        candidate.known.with(|s| s.mark_lame(&cut.zone, now));
+        if let Some(known) = &candidate.known {
+            known.with(|s| s.mark_lame(&cut.zone, now));
+        }
         request.trace.note(scope.id, || Event::Flawed { server, zone: cut.zone.clone(), flaw });
     }
 
@@ -440,10 +445,11 @@ impl<'a> Asking<'a> {
     }
 
     fn failure(&self) -> Arc<Failure> {
-        let Context { cut, question, scope, request, .. } = self.context;
+        let Context { walker, cut, question, scope, request, .. } = self.context;
         let now = self.now();
-        for candidate in self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed) {
-            candidate.known.with(|s| s.gave_up(now));
+        let asked = self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed);
+        for known in asked.filter_map(|c| c.known.as_ref()) {
+            known.with(|s| s.gave_up(now));
         }
         let owner = question.name.clone();
         let failure = if let Some(limit) = self.limit {
@@ -460,7 +466,7 @@ impl<'a> Asking<'a> {
             // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way:
             // the next question below is not to spend as much at once.
             if !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
-                cut.mark_unreachable(now);
+                walker.cache.cuts.mark_unreachable(cut, now);
             }
             if let Some(limit) = self.lookup_limit {
                 return out_of(limit, &owner);
@@ -495,3 +501,6 @@ fn meaning(reply: &Reply) -> Meaning {
         Reply::Unusable(_) => Meaning::Unusable,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -488,12 +488,12 @@ impl Walker {
             }
         }
         let (guarded, now) = (referral.guarded, self.world.clock.now());
-        let cut = Arc::new(Cut::delegated(referral, above, now));
+        let cut = Cut::delegated(referral, above, now);
         if guarded {
-            self.cache.cuts.tell_siblings(&cut, above, now);
+            self.cache.siblings.tell(&cut, above, now);
         }
         self.cache.cuts.store(&cut);
-        cut
+        Arc::new(cut)
     }
 
     /// The addresses that came with the delegation for this very name server, or that the servers of its
@@ -501,7 +501,7 @@ impl Walker {
     fn glue_for(&self, cut: &Cut, server: &Name) -> Option<Vec<IpAddr>> {
         match cut.servers.iter().find(|s| s.name == *server) {
             Some(NameServer { glue, .. }) if !glue.is_empty() => Some(glue.clone()),
-            _ => self.cache.cuts.sibling(server, cut, self.world.clock.now()),
+            _ => self.cache.siblings.of(server, cut, self.world.clock.now()),
         }
     }
 
@@ -539,7 +539,7 @@ impl Walker {
         let now = self.world.clock.now();
         for set in sets {
             let question = Question::new(set.owner.clone(), set.rtype);
-            let closer = self.cache.cuts.closest(&set.owner, now).is_some_and(|c| c.zone.is_below(zone));
+            let closer = self.cache.cuts.closest_zone(&set.owner, now).is_some_and(|cut| cut.is_below(zone));
             if !closer && self.remembered(request, &question).is_none() {
                 let hop = self.cache.rrsets.hop_of_set(set);
                 let (rank, judged) = (Rank::Volunteered, Judged::UNCHECKED);
@@ -569,7 +569,7 @@ impl Walker {
         let above = if rtype == RrType::DS { name.parent() } else { None };
         let name = above.as_ref().unwrap_or(name);
         let route = request.config.route_over(name);
-        let known = self.cache.cuts.closest(name, now);
+        let known = self.cache.cuts.closest(name, now).map(Arc::new);
         if let Some(route) = route {
             let below = known.filter(|cut| route.kind == RouteKind::Stub && cut.zone.is_below(&route.zone));
             if let Some(cut) = below {
@@ -694,7 +694,7 @@ impl Walker {
         }
         let ttl = Duration::from_secs(u64::from(referral.ttl.min(crate::cache::cuts::MAX_TTL)));
         let now = self.world.clock.now();
-        self.cache.cuts.store(&Arc::new(Cut::primed(referral.servers, Vec::new(), now + ttl)));
+        self.cache.cuts.store(&Cut::root(referral.servers, now + ttl));
     }
 }
 
@@ -728,7 +728,7 @@ fn root_from_hints(config: &Config, expires: Instant) -> Cut {
         .iter()
         .map(|h| NameServer { name: h.name.clone(), glue: h.addresses.clone(), hearsay: Vec::new() })
         .collect();
-    Cut::primed(servers, Vec::new(), expires)
+    Cut::root(servers, expires)
 }
 
 /// May a query go to this address? Never to what cannot be a server; to loopback only when the

@@ -110,7 +110,7 @@ impl Walker {
         for labels in (signer.label_count() + 1..=place.label_count()).rev() {
             let zone = place.suffix(labels);
             let is_known = zone == *case.zone
-                || self.cache.cuts.get(&zone, now).is_some()
+                || self.cache.cuts.has(&zone, now)
                 || self.cache.trust.get(&zone, now).is_some();
             if !is_known {
                 continue;
@@ -180,9 +180,9 @@ impl Walker {
         // Below what is insecure everything is, down to the next anchor; no DS needs to be asked for.
         let now = self.world.clock.now();
         if let Some(parent) = zone.parent()
-            && let Some(cut) = self.cache.cuts.closest(&parent, now)
-            && cut.zone.is_at_or_below(anchor)
-            && let Trust::Insecure(_) = self.trust(case, &cut.zone, None).await
+            && let Some(cut) = self.cache.cuts.closest_zone(&parent, now)
+            && cut.is_at_or_below(anchor)
+            && let Trust::Insecure(_) = self.trust(case, &cut, None).await
         {
             // Not to be stored: it holds as long as what is known of the zone above.
             return (Trust::Insecure(None), 0);

@@ -26,8 +26,8 @@ pub const MAX_TRIES_UNKNOWN: u8 = 4;
 pub struct Candidate {
     /// Where.
     pub address: SocketAddr,
-    /// What is known of it.
-    pub known: Known,
+    /// What is known of it; of one that was never asked, nothing.
+    pub known: Option<Known>,
     /// The name server it belongs to.
     pub name: Option<Name>,
     /// Exchanges begun.
@@ -91,7 +91,7 @@ mod tests {
 
     fn candidate(last: u8, srtt: Option<u64>, standing: Standing) -> Candidate {
         Candidate {
-            known: Known::default(),
+            known: None,
             address: SocketAddr::from(([192, 0, 2, last], 53)),
             name: None,
             tries: 0,

@@ -147,6 +147,7 @@ impl Service {
         let old = self.settings.load();
         if old.config.routes != config.routes || old.config.resolver.hints != config.resolver.hints {
             self.resolver.cache().cuts.clear();
+            self.resolver.cache().siblings.clear();
             self.resolver.cache().aggressive.clear();
             self.resolver.cache().rrsets.clear();
             self.resolver.cache().failures.clear();

@@ -5,12 +5,11 @@
 //! belongs to. Does not know: what an entry looks like (`packed`), checksums, pages, files, today's
 //! time. All integers are big-endian. Shown by: the tests of `cache::file`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::cache::cuts::Cut;
 use crate::cache::entry::{ALL_TYPES, Content, Entry, Key};
-use crate::cache::packed::{Octets, rank_code, rank_of, write_content, write_count};
+use crate::cache::packed::{Octets, rank_code, rank_of, write_content, write_servers};
 use crate::rrset::{RrSet, RrType};
 use crate::trust::rank::Rank;
 use crate::trust::scrub::NameServer;
@@ -60,25 +59,7 @@ pub(super) fn write_cut(cut: &Cut, now: Instant, out: &mut Vec<u8>) {
     out.push(CUT);
     write_duration(cut.expires.saturating_duration_since(now), out);
     out.extend_from_slice(cut.zone.as_wire());
-    write_count(cut.servers.len(), out);
-    for server in &cut.servers {
-        out.extend_from_slice(server.name.as_wire());
-        for addresses in [&server.glue, &server.hearsay] {
-            write_count(addresses.len(), out);
-            for address in addresses {
-                match address {
-                    IpAddr::V4(v4) => {
-                        out.push(4);
-                        out.extend_from_slice(&v4.octets());
-                    }
-                    IpAddr::V6(v6) => {
-                        out.push(6);
-                        out.extend_from_slice(&v6.octets());
-                    }
-                }
-            }
-        }
-    }
+    write_servers(&cut.servers, out);
 }
 
 /// Writes the last record.
@@ -116,29 +97,8 @@ fn read_entry(from: &mut Octets<'_>) -> Option<Record> {
 }
 
 fn read_cut(from: &mut Octets<'_>) -> Option<Record> {
-    let left = read_duration(from)?;
-    let zone = from.name()?;
-    let count = from.count()?;
-    let mut servers = Vec::new(); // grows with what is there, not with what is promised
-    for _ in 0..count {
-        let name = from.name()?;
-        let (glue, hearsay) = (read_addresses(from)?, read_addresses(from)?);
-        servers.push(NameServer { name, glue, hearsay });
-    }
+    let (left, zone, servers) = (read_duration(from)?, from.name()?, from.servers()?);
     (!servers.is_empty() && !zone.is_root()).then_some(Record::Cut { zone, servers, left })
-}
-
-fn read_addresses(from: &mut Octets<'_>) -> Option<Vec<IpAddr>> {
-    let count = from.count()?;
-    let mut addresses = Vec::new();
-    for _ in 0..count {
-        addresses.push(match from.u8()? {
-            4 => IpAddr::V4(Ipv4Addr::from(from.array::<4>()?)),
-            6 => IpAddr::V6(Ipv6Addr::from(from.array::<16>()?)),
-            _ => return None,
-        });
-    }
-    Some(addresses)
 }
 
 /// Can this be what somebody has learned?

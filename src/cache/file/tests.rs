@@ -1,6 +1,5 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -103,7 +102,7 @@ fn filled(at: Moment) -> Cache {
     for i in 0..MANY {
         put(a(&format!("h{i}.example."), 1_000, i as u8), Rank::AuthAnswer);
     }
-    let root = Cut::primed(Vec::new(), Vec::new(), at.now + Duration::from_secs(9_000));
+    let root = Cut::root(Vec::new(), at.now + Duration::from_secs(9_000));
     let server = |name: &str| NameServer {
         name: n(name),
         glue: vec!["192.0.2.53".parse().unwrap(), "2001:db8::53".parse().unwrap()],
@@ -111,8 +110,8 @@ fn filled(at: Moment) -> Cache {
     };
     let servers = vec![server("ns1.example."), server("ns2.example.")];
     let referral = Referral { zone: n("example."), ttl: 5_000, servers, ds: None, proof, guarded: false };
-    cache.cuts.store(&Arc::new(Cut::delegated(referral, &root, at.now)));
-    cache.cuts.store(&Arc::new(root));
+    cache.cuts.store(&Cut::delegated(referral, &root, at.now));
+    cache.cuts.store(&root);
     cache
 }
 
