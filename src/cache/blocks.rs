@@ -6,7 +6,7 @@
 //!
 //! Knows: hashes, what a block takes. Does not know: what is in it (`packed`), what may replace what.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
 
 use moka::policy::EvictionPolicy;
@@ -23,9 +23,28 @@ const REFERENCE_COUNTS: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub u64);
 
+/// The hash of what is a seeded hash already.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn write(&mut self, octets: &[u8]) {
+        // Not so for a u64.
+        octets.iter().for_each(|octet| self.0 = self.0.rotate_left(8) ^ u64::from(*octet));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Blocks, at most so many octets of them.
 pub(super) struct Blocks {
-    cache: moka::sync::Cache<u64, Arc<[u8]>>,
+    cache: moka::sync::Cache<u64, Arc<[u8]>, BuildHasherDefault<AsIs>>,
     seed: RandomState,
 }
 
@@ -35,7 +54,7 @@ impl Blocks {
             .max_capacity(octets)
             .weigher(|_: &u64, block: &Arc<[u8]>| OVERHEAD.saturating_add(allocated(block.len())))
             .eviction_policy(policy)
-            .build();
+            .build_with_hasher(BuildHasherDefault::default());
         Blocks { cache, seed: RandomState::new() }
     }
 
