@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 /// An answer that took so long is late: longer than most walks from the root.
 pub const LATE: Duration = Duration::from_millis(100);
-/// Between late answers to one client who asks for less: 1,430 a second.
-pub const APART: Duration = Duration::from_micros(700);
+/// Between late answers to one client who asks for less: 1,000 a second.
+pub const APART: Duration = Duration::from_millis(1);
 /// Late answers that may leave at once when none has for a while.
 pub const AT_ONCE: u32 = 3;
 /// Who would have to wait longer has asked again: the answer is dropped.
@@ -169,7 +169,7 @@ mod tests {
         assert!(longest < Some(Duration::from_millis(150)), "{longest:?}");
     }
 
-    /// What was gathered for two seconds leaves no faster than it was gathered, or than 1,430 a second.
+    /// What was gathered for two seconds leaves no faster than it was gathered, or than 1,000 a second.
     #[test]
     fn what_was_gathered_leaves_no_faster_than_it_came() {
         for rate in [100_u32, 1_000, 5_000] {
@@ -178,7 +178,7 @@ mod tests {
             let release = late.since + Duration::from_secs(2);
             let waits: Vec<Duration> = (0..2 * rate).filter_map(|_| late.wait(A, release)).collect();
             let within = waits.iter().filter(|wait| **wait < Duration::from_millis(100)).count();
-            let most = (rate * 125 / 100).max(1_430) / 10 + 2 * AT_ONCE + 10;
+            let most = (rate * 125 / 100).max(1_000) / 10 + 2 * AT_ONCE + 10;
             assert!(within <= most as usize, "{within} of those that came at {rate} a second");
         }
     }
