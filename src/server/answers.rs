@@ -341,6 +341,7 @@ mod tests {
     use crate::rrset::{Question, RrType};
     use crate::wire::ready::Clock;
     use crate::wire::{MessageWriter, Name};
+    use crate::world::Rng;
 
     fn packet(name: &str) -> Vec<u8> {
         let mut writer = MessageWriter::new(1, 0x0100, 512);
@@ -453,6 +454,68 @@ mod tests {
         assert!(left > 9_950, "{left} of 10000");
         assert_eq!((answers.octets, answers.kept), counted(&answers));
         assert!(answers.sets.len() <= 8_192, "{} sets", answers.sets.len());
+    }
+
+    /// What is counted is what is there, what is found is what was put there last, and nothing is found twice,
+    /// whatever the limit and however often everything is thrown about.
+    #[test]
+    fn what_is_counted_is_there_over_random_histories() {
+        use std::collections::HashMap;
+
+        let rng = Rng::seeded(7);
+        let names: Vec<String> = (0..3_000).map(|i| format!("{i}.example.")).collect();
+        for limit in [0, 1, 500, 1_000, 4_096, 20_000, 1 << 17, 1 << 20] {
+            let (mut answers, stamps) = (Answers::new(limit), Stamps::default());
+            let mut model: HashMap<usize, (u64, u64)> = HashMap::new(); // the last one put: expiry, change
+            let mut changes: HashMap<usize, u64> = HashMap::new();
+            let mut now = 0;
+            for _ in 0..30_000 {
+                let which = if rng.below(2) == 0 { rng.below(50) } else { rng.below(3_000) };
+                let name = &names[which];
+                let parsed: Name = name.parse().unwrap();
+                match rng.below(16) {
+                    0..6 => {
+                        let expires = now + 1 + rng.below(20_000) as u64;
+                        let extra = vec![Stamp { slot: 0, value: 0 }; rng.below(60)];
+                        let mut rested = vec![stamps.of(&parsed, false)];
+                        rested.extend(extra.iter().filter(|s| stamps.stands(**s)));
+                        let places = (0..rng.below(20) as u64).map(Place).collect();
+                        let rested = Rested { stamps: rested, places };
+                        let besides = BLOCK_OVERHEAD + HEAD + 14 + 10 + packet(name).len();
+                        let octets = besides + 8 * (rested.stamps.len() + rested.places.len());
+                        keep_until(&mut answers, name, expires, &rested, u64::MAX);
+                        if octets <= limit / 8 {
+                            model.insert(which, (expires, changes.get(&which).copied().unwrap_or(0)));
+                        }
+                    }
+                    6..14 => {
+                        if has(&mut answers, name, now, &stamps) {
+                            let (expires, change) = model[&which];
+                            assert!(expires > now, "stale");
+                            assert_eq!(change, changes.get(&which).copied().unwrap_or(0), "replaced");
+                            let request = packet(name);
+                            let ask = Ask::peek(&request).unwrap();
+                            let ready = answers.get(&ask, now, &stamps, |_| {}).unwrap();
+                            assert_eq!(ready.expires(), expires, "not the last one");
+                        }
+                    }
+                    14 => {
+                        stamps.change(&parsed, false);
+                        *changes.entry(which).or_default() += 1;
+                    }
+                    _ => now += rng.below(20) as u64,
+                }
+                assert_eq!((answers.octets, answers.kept), counted(&answers));
+                assert!(answers.kept == 0 || answers.octets + size_of_val(&*answers.sets) <= limit);
+            }
+            let mut seen = std::collections::HashSet::new();
+            for set in &answers.sets {
+                for (mark, kept) in set.marks.iter().zip(&set.kept).filter(|(mark, _)| **mark != 0) {
+                    assert!(seen.insert(kept.0[HEAD + 14 + 12..HEAD + 14 + 30].to_vec()), "twice, {mark}");
+                }
+            }
+            assert!(limit < 1 << 20 || answers.sets.len() > FIRST_SETS, "the table has grown");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::pktinfo::Asked;
 
-/// Datagrams taken before others get their turn: short polls keep the tail short (hotpath.md §2).
+/// Datagrams of one call.
 pub const BATCH: usize = 32;
 
 /// Datagrams that there is always room for; when they come, twice as many the next time.

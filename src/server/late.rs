@@ -3,8 +3,10 @@
 //! Whoever can hold back the answers of a server can let a resolver gather questions for seconds and answer
 //! all of them at one moment, to an address that the questions only pretend to come from: many little
 //! datagrams become one blow (DNSBomb, CVE-2024-33655). So of the answers by UDP that took long, each client
-//! gets a few at once and then one at a time. What came soon is not held up, and neither are clients who
-//! have shown that they are where they say: by TCP, or by a cookie (RFC 7873).
+//! gets a few at once and then one at a time; faster only where its questions come faster, as those of a
+//! forwarder do that speaks for many: then there is no blow that the questions were not. What came soon is
+//! not held up, and neither are clients who have shown that they are where they say: by TCP, or by a cookie
+//! (RFC 7873).
 //!
 //! Knows: numbers and times; one table for all workers, since the kernel deals one client's questions to all
 //! of them. Does not know: requests, answers. Shown by: the tests below, `tests/late.rs`.
@@ -18,41 +20,102 @@ use tokio::time::Instant;
 
 /// An answer that took so long is late: longer than most walks from the root.
 pub const LATE: Duration = Duration::from_millis(100);
-/// Between late answers to one client: 1,430 a second, which none has but who asks a dead zone on behalf
-/// of many others.
-pub const APART: Duration = Duration::from_micros(700);
+/// Between late answers to one client who asks for less: 1,000 a second.
+pub const APART: Duration = Duration::from_millis(1);
 /// Late answers that may leave at once when none has for a while.
 pub const AT_ONCE: u32 = 3;
 /// Who would have to wait longer has asked again: the answer is dropped.
 pub const LONGEST: Duration = Duration::from_secs(2);
-/// Clients that are told apart; two that are not wait for each other. 32 KiB.
+/// A client's questions are counted for so long.
+const WINDOW: Duration = Duration::from_millis(100);
+/// Late answers may leave so much faster than questions come, in percent: so that those that wait get fewer.
+const FASTER: u64 = 125;
+/// Clients that are told apart; two that are not wait for each other. 64 KiB.
 const CLIENTS: usize = 4_096;
 
 /// When each client may have its next late answer.
 pub struct Late {
     since: Instant,
     keys: RandomState,
-    /// Nanoseconds from `since`, by a hash of the client.
-    next: Box<[AtomicU64]>,
+    /// By a hash of the client.
+    clients: Box<[Client]>,
+}
+
+struct Client {
+    /// Its next late answer may leave so many nanoseconds from `since`.
+    next: AtomicU64,
+    /// [`Asked`].
+    asked: AtomicU64,
+}
+
+/// How many questions came in the last windows.
+#[derive(Clone, Copy)]
+struct Asked {
+    window: u32,
+    now: u16,
+    before: u16,
+}
+
+impl Asked {
+    /// What is left in `window` of what was written then, or a moment later by another thread.
+    fn read(word: u64, window: u32) -> Asked {
+        let (then, now, before) = ((word >> 32) as u32, (word >> 16) as u16, word as u16);
+        let (now, before) = match window.saturating_sub(then) {
+            0 => (now, before),
+            1 => (0, now),
+            _ => (0, 0),
+        };
+        Asked { window: window.max(then), now, before }
+    }
+
+    fn one_more(self) -> u64 {
+        let now = self.now.saturating_add(1);
+        u64::from(self.window) << 32 | u64::from(now) << 16 | u64::from(self.before)
+    }
+
+    /// Nanoseconds between late answers.
+    fn apart(self) -> u64 {
+        let own = (nanos(WINDOW) * 100 / FASTER).checked_div(u64::from(self.now.max(self.before)));
+        own.unwrap_or(u64::MAX).min(nanos(APART))
+    }
 }
 
 impl Default for Late {
     fn default() -> Late {
-        let next = Box::new([const { AtomicU64::new(0) }; CLIENTS]);
-        Late { since: Instant::now(), keys: RandomState::new(), next }
+        let clients =
+            Box::new([const { Client { next: AtomicU64::new(0), asked: AtomicU64::new(0) } }; CLIENTS]);
+        Late { since: Instant::now(), keys: RandomState::new(), clients }
     }
 }
 
 impl Late {
+    fn client(&self, client: IpAddr) -> Option<&Client> {
+        self.clients.get(self.keys.hash_one(network(client)) as usize % CLIENTS)
+    }
+
+    fn window(&self, now: Instant) -> u32 {
+        let windows = now.saturating_duration_since(self.since).as_millis() / WINDOW.as_millis();
+        u32::try_from(windows).unwrap_or(u32::MAX)
+    }
+
+    /// `client` asks something whose answer may be late.
+    pub fn asked(&self, client: IpAddr, now: Instant) {
+        let (Some(client), window) = (self.client(client), self.window(now)) else { return };
+        let _always = client.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            Some(Asked::read(word, window).one_more())
+        });
+    }
+
     /// How long the late answer to `client` has to wait; `None`: too long.
     pub fn wait(&self, client: IpAddr, now: Instant) -> Option<Duration> {
-        let apart = nanos(APART);
+        let client = self.client(client)?;
+        let apart = Asked::read(client.asked.load(Ordering::Relaxed), self.window(now)).apart();
         // So that a client of whom nothing is known has its answers at once.
-        let now = nanos(now.saturating_duration_since(self.since)).saturating_add(u64::from(AT_ONCE) * apart);
-        let next = self.next.get(self.keys.hash_one(network(client)) as usize % CLIENTS)?;
-        let at_once = now.saturating_sub(u64::from(AT_ONCE - 1) * apart);
+        let now = nanos(now.saturating_duration_since(self.since))
+            .saturating_add(u64::from(AT_ONCE) * nanos(APART));
+        let at_once = now.saturating_sub(u64::from(AT_ONCE - 1) * nanos(APART));
         let mut wait = None;
-        let _too_long = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
+        let _too_long = client.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
             let turn = next.max(at_once);
             wait = Some(Duration::from_nanos(turn.saturating_sub(now))).filter(|wait| *wait <= LONGEST);
             wait.map(|_| turn.saturating_add(apart))
@@ -91,6 +154,33 @@ mod tests {
         let rested = now + Duration::from_secs(1);
         let waits: Vec<Duration> = (0..4).filter_map(|_| late.wait(A, rested)).collect();
         assert_eq!(waits, [0, 0, 0, 1].map(|turns| turns * APART));
+    }
+
+    #[test]
+    fn who_asks_fast_is_answered_as_fast() {
+        let late = Late::default();
+        let took = Duration::from_millis(150);
+        let waits = (0..30_000_u32).map(|question| {
+            let came = late.since + question * Duration::from_micros(333);
+            late.asked(A, came + took); // another one
+            late.wait(A, came + took)
+        });
+        let longest = waits.map(|wait| wait.expect("none is dropped")).max();
+        assert!(longest < Some(Duration::from_millis(150)), "{longest:?}");
+    }
+
+    /// What was gathered for two seconds leaves no faster than it was gathered, or than 1,000 a second.
+    #[test]
+    fn what_was_gathered_leaves_no_faster_than_it_came() {
+        for rate in [100_u32, 1_000, 5_000] {
+            let late = Late::default();
+            (0..2 * rate).for_each(|n| late.asked(A, late.since + n * Duration::from_secs(1) / rate));
+            let release = late.since + Duration::from_secs(2);
+            let waits: Vec<Duration> = (0..2 * rate).filter_map(|_| late.wait(A, release)).collect();
+            let within = waits.iter().filter(|wait| **wait < Duration::from_millis(100)).count();
+            let most = (rate * 125 / 100).max(1_000) / 10 + 2 * AT_ONCE + 10;
+            assert!(within <= most as usize, "{within} of those that came at {rate} a second");
+        }
     }
 
     #[test]

@@ -219,6 +219,9 @@ impl Service {
         match self.admit(&settings, &message, client.ip(), over, &mut asker) {
             Ok(question) => {
                 let genuine = asker.genuine;
+                if !genuine {
+                    self.late.asked(client.ip(), came);
+                }
                 let admitted = Admitted { asker, question, client: client.ip() };
                 let answer = self.resolve(&settings, admitted, keeper).await;
                 if !genuine {
@@ -237,7 +240,10 @@ impl Service {
     async fn take_turns(&self, client: IpAddr, came: Instant) -> Option<()> {
         let now = self.resolver.world().clock.now();
         if now.saturating_duration_since(came) >= late::LATE {
-            tokio::time::sleep(self.late.wait(client, now)?).await;
+            let wait = self.late.wait(client, now)?;
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await; // which ends with a whole millisecond
+            }
         }
         Some(())
     }

@@ -38,8 +38,9 @@ const SOCKET_BUFFER: usize = 4 << 20;
 /// costs as much as one datagram.
 const RUSH: usize = 4;
 
-/// How often that is done in a row.
-const MOST_IN_A_RUSH: usize = 4;
+/// Datagrams taken after which others get their turn, whatever else is there: short polls keep the tail
+/// short (hotpath.md §2).
+const IN_A_ROW: usize = BATCH;
 
 /// After an error that is not about one datagram, so that a broken socket does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
@@ -147,7 +148,7 @@ pub async fn serve<R: Respond>(
     let listener = Rc::new(Listener::new(socket)?);
     let mut batch = Batch::new(listener.wildcard);
     let mut stopping = pin!(stop.requested());
-    let mut in_a_rush = 0;
+    let mut in_a_row = 0;
     loop {
         let event = tokio::select! {
             biased;
@@ -160,12 +161,14 @@ pub async fn serve<R: Respond>(
             tracing::warn!(error = %e, "receiving by UDP");
             tokio::time::sleep(ERROR_PAUSE).await;
         }
-        match answer_batch(&listener, &mut batch, &respond, &load).await {
-            Ok(Next::Wait) => in_a_rush = 0,
-            Ok(Next::Rush) if in_a_rush < MOST_IN_A_RUSH => in_a_rush += 1,
+        let next = answer_batch(&listener, &mut batch, &respond, &load).await;
+        in_a_row += batch.len();
+        match next {
+            Ok(Next::Wait) => in_a_row = 0,
+            Ok(Next::Rush) if in_a_row < IN_A_ROW => {}
             // The tasks that were just spawned get their turn before the next batch.
             Ok(Next::Rush | Next::Yield) => {
-                in_a_rush = 0;
+                in_a_row = 0;
                 tokio::task::yield_now().await;
             }
             Err(e) => {
@@ -255,7 +258,51 @@ async fn answer<R: Respond>(listener: Rc<Listener>, respond: Rc<R>, request: Vec
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::server::load::MAX_UDP_IN_FLIGHT;
+
+    /// Answers everything at once, and counts.
+    #[derive(Default)]
+    struct AtOnce(Cell<usize>);
+
+    impl Respond for AtOnce {
+        fn at_once(&self, _request: &[u8], _client: SocketAddr, _now: Instant, out: &mut Vec<u8>) -> bool {
+            self.0.set(self.0.get() + 1);
+            out.push(0);
+            true
+        }
+
+        async fn respond(&self, _request: &[u8], _client: SocketAddr, _over: Transport) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn others_get_their_turn_in_a_rush() {
+        const ALL: usize = 240;
+        let socket = bind("127.0.0.1:0".parse().unwrap(), Sharing::Free).unwrap();
+        let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..ALL {
+            client.send_to(b"a question", socket.local_addr().unwrap()).unwrap();
+        }
+        let respond = Rc::new(AtOnce::default());
+        let (_say, stop) = Stop::new();
+        let local = tokio::task::LocalSet::new();
+        local.spawn_local(serve(socket, Rc::clone(&respond), Load::new(MAX_UDP_IN_FLIGHT), stop));
+        let turns = local.run_until(async {
+            let (mut most, mut seen) = (0, 0);
+            while seen < ALL {
+                tokio::task::yield_now().await;
+                most = most.max(respond.0.get() - seen);
+                seen = respond.0.get();
+            }
+            most
+        });
+        let most = tokio::time::timeout(Duration::from_secs(10), turns).await.expect("all are answered");
+        assert!(most < IN_A_ROW + BATCH, "{most} without a turn for others");
+    }
 
     #[tokio::test]
     async fn nothing_is_answered_twice_when_nothing_came() {
