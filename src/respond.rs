@@ -32,8 +32,6 @@ pub struct Asker {
     pub flags: u16,
     /// Octets that an answer may have.
     pub limit: usize,
-    /// It is where it says: it came by TCP or has a cookie of ours.
-    pub genuine: bool,
     /// It speaks EDNS.
     pub edns: Option<AskerEdns>,
 }
@@ -235,7 +233,7 @@ mod tests {
 
     fn asker(limit: usize) -> Asker {
         let edns = AskerEdns { cookie: Some(vec![7; 24]), our_size: 1232, ..AskerEdns::default() };
-        Asker { id: 1, flags: Header::RD, limit, genuine: true, edns: Some(edns) }
+        Asker { id: 1, flags: Header::RD, limit, edns: Some(edns) }
     }
 
     fn answer(records: usize, edes: usize) -> Answer {

@@ -8,15 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cnamed::config::Config;
-use cnamed::rrset::{Class, Question, Rdatas, RrType};
+use cnamed::rrset::{Question, RrType};
+use cnamed::server::Respond as _;
 use cnamed::server::door::Door;
-use cnamed::server::{LocalNames, Respond as _, Service};
-use cnamed::wire::reader::Section;
 use cnamed::wire::{Header, Message, MessageWriter};
-use cnamed::world::{
-    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
-};
+use cnamed::world::{Rng, Transport};
 use tokio::time::Instant;
+
+use crate::everything;
 
 /// Names that many ask for, asked by Zipf's law with exponent 1.
 const POPULAR: usize = 10_000;
@@ -26,42 +25,6 @@ const FLOOD: usize = 2_000;
 /// Before the flood begins and anything is counted.
 const WARM_UP: usize = 60;
 const SECONDS: usize = 60;
-
-/// Authoritative for everything; counts the questions for popular names.
-#[derive(Default)]
-struct Everything {
-    popular: AtomicUsize,
-}
-
-impl Network for Everything {
-    fn exchange<'a>(
-        &'a self,
-        _to: SocketAddr,
-        _transport: Transport,
-        query: &'a [u8],
-        accept: &'a Accept<'a>,
-        _until: Instant,
-    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
-        Box::pin(async move {
-            let message = Message::parse(query).expect("a query");
-            let question = message.question().expect("a question");
-            if question.name.as_wire()[1].eq_ignore_ascii_case(&b'p') {
-                self.popular.fetch_add(1, Ordering::Relaxed);
-            }
-            let mut writer = MessageWriter::new(message.header().id, Header::QR | Header::AA, 512);
-            writer.question(question).unwrap();
-            let address = Rdatas::new([&[192, 0, 2, 1][..]]);
-            writer.rrset(Section::Answer, &question.name, RrType::A, Class::IN, 3_600, &address).unwrap();
-            let octets = writer.finish();
-            accept(&octets);
-            Ok(Arrival { octets, rtt: Duration::from_millis(1) })
-        })
-    }
-
-    fn routes(&self) -> Routes {
-        Routes { v4: true, v6: false }
-    }
-}
 
 /// Asks as a client does, the fast way first.
 async fn ask(door: &Door, name: &str, flags: u16) {
@@ -83,13 +46,18 @@ const SAMPLE: usize = 1_000;
 /// names the share that the per-hop cache still has, which has only been told that they are asked for.
 async fn hit_rate(flood: usize) -> (f64, f64) {
     let mut config = Config::default();
-    config.resolver.root_priming = false;
-    config.resolver.qname_minimisation = false;
-    config.dnssec.validation = false;
     config.cache.max_memory = 64 << 20; // room for the popular names, and for half of the flood
-    let network = Arc::new(Everything::default());
-    let world = World { network: network.clone(), clock: Clock::system(), rng: Rng::seeded(1) };
-    let service = Service::with_local_names(Arc::new(config), world, LocalNames::Resolved);
+    let popular = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&popular);
+    let service = everything::service(
+        config,
+        Box::new(move |question| {
+            if question.name.as_wire()[1].eq_ignore_ascii_case(&b'p') {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+            Box::pin(async {})
+        }),
+    );
     let door = Door::new(service, 1);
     let rng = Rng::seeded(7);
     let weights = (1..=POPULAR).scan(0.0, |sum, rank| {
@@ -101,7 +69,7 @@ async fn hit_rate(flood: usize) -> (f64, f64) {
     let mut missed = 0;
     for second in 0..WARM_UP + SECONDS {
         if second == WARM_UP {
-            missed = network.popular.load(Ordering::Relaxed);
+            missed = popular.load(Ordering::Relaxed);
         }
         for i in 0..ASKED {
             let at = rng.below(1 << 30) as f64 / f64::from(1 << 30) * weights[POPULAR - 1];
@@ -113,11 +81,11 @@ async fn hit_rate(flood: usize) -> (f64, f64) {
         }
         tokio::time::advance(Duration::from_secs(1)).await;
     }
-    let asked = network.popular.load(Ordering::Relaxed);
+    let asked = popular.load(Ordering::Relaxed);
     for rank in 0..SAMPLE {
         ask(&door, &format!("p{rank}.example."), Header::CD).await; // no ready packet is for that
     }
-    let gone = network.popular.load(Ordering::Relaxed) - asked;
+    let gone = popular.load(Ordering::Relaxed) - asked;
     (1.0 - (asked - missed) as f64 / (ASKED * SECONDS) as f64, 1.0 - gone as f64 / SAMPLE as f64)
 }
 

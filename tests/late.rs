@@ -7,58 +7,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cnamed::config::Config;
-use cnamed::rrset::{Class, Question, Rdatas, RrType};
-use cnamed::server::{LocalNames, Service};
-use cnamed::wire::reader::Section;
+use cnamed::rrset::{Question, RrType};
+use cnamed::server::Service;
 use cnamed::wire::{Header, Message, MessageWriter};
-use cnamed::world::{
-    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
-};
+use cnamed::world::{BoxFuture, Transport};
 use tokio::time::{Instant, sleep_until};
+
+use crate::everything;
 
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711);
 const COOKIE: u16 = 10;
 
-/// Authoritative for everything.
+/// When each question is answered.
+#[derive(Clone, Copy)]
 enum Slow {
-    /// Silent until then.
+    /// Not before then.
     Until(Instant),
-    /// Silent for so long after each question.
+    /// So long after it came.
     For(Duration),
-    /// So much later it answers each question, to the microsecond.
+    /// The same, to the microsecond.
     Exactly(Duration),
-}
-
-impl Network for Slow {
-    fn exchange<'a>(
-        &'a self,
-        _to: SocketAddr,
-        _transport: Transport,
-        query: &'a [u8],
-        accept: &'a Accept<'a>,
-        _until: Instant,
-    ) -> BoxFuture<'a, Result<Arrival, ExchangeError>> {
-        Box::pin(async move {
-            match self {
-                Slow::Until(release) => sleep_until(*release).await,
-                Slow::For(time) => tokio::time::sleep(*time).await,
-                Slow::Exactly(time) => tokio::time::advance(*time).await,
-            }
-            let message = Message::parse(query).expect("a query");
-            let question = message.question().expect("a question");
-            let mut writer = MessageWriter::new(message.header().id, Header::QR | Header::AA, 512);
-            writer.question(question).unwrap();
-            let address = Rdatas::new([&[192, 0, 2, 1][..]]);
-            writer.rrset(Section::Answer, &question.name, RrType::A, Class::IN, 3_600, &address).unwrap();
-            let octets = writer.finish();
-            accept(&octets);
-            Ok(Arrival { octets, rtt: Duration::from_millis(1) })
-        })
-    }
-
-    fn routes(&self) -> Routes {
-        Routes { v4: true, v6: false }
-    }
 }
 
 fn query(number: u64, flags: u16, cookie: Option<&[u8]>) -> Vec<u8> {
@@ -70,13 +38,17 @@ fn query(number: u64, flags: u16, cookie: Option<&[u8]>) -> Vec<u8> {
     writer.finish()
 }
 
-fn service(network: Slow) -> Arc<Service> {
-    let mut config = Config::default();
-    config.resolver.root_priming = false;
-    config.resolver.qname_minimisation = false;
-    config.dnssec.validation = false;
-    let world = World { network: Arc::new(network), clock: Clock::system(), rng: Rng::seeded(1) };
-    Service::with_local_names(Arc::new(config), world, LocalNames::Resolved)
+fn service(slow: Slow) -> Arc<Service> {
+    let wait = move |_: &Question| -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            match slow {
+                Slow::Until(release) => sleep_until(release).await,
+                Slow::For(time) => tokio::time::sleep(time).await,
+                Slow::Exactly(time) => tokio::time::advance(time).await,
+            }
+        })
+    };
+    everything::service(Config::default(), Box::new(wait))
 }
 
 /// Milliseconds at which 300 answers left, asked for so far `apart`, held back until `release`.

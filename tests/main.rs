@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod config;
 mod docs;
+mod everything;
 mod explain;
 mod flood;
 mod gate;

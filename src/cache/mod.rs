@@ -9,7 +9,7 @@
 //!
 //! Shown by: `tests/scenarios/r34_*` … `r40_*`.
 
-mod blocks;
+pub mod blocks;
 pub mod cuts;
 mod entry;
 pub mod failures;
@@ -21,7 +21,7 @@ pub mod scratch;
 pub mod servers;
 pub mod siblings;
 pub mod stamps;
-pub mod store;
+mod store;
 pub mod trust;
 
 use std::sync::Arc;

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::blocks::Place;
 use super::entry::{ALL_TYPES, Content, Entry, Key, Terms};
 use super::hop::{Alias, Denial, Held, Hop, Judged};
 use super::scratch::Scratch;
 use super::stamps::{Stamp, Stamps};
-use super::store::{Place, Store};
+use super::store::Store;
 use crate::chain::Redirection;
 use crate::config;
 use crate::rrset::{Question, RrSet, RrType};

@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use super::blocks::Place;
 use super::entry::{ALL_TYPES, Entry, Key};
 use super::stamps::Stamp;
-use super::store::Place;
 use crate::world::lock;
 
 /// Entries that one request keeps for itself; its budget allows far fewer.

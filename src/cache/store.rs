@@ -5,8 +5,7 @@
 use moka::policy::EvictionPolicy;
 use tokio::time::Instant;
 
-use super::blocks::Blocks;
-pub use super::blocks::Place;
+use super::blocks::{Blocks, Place};
 use super::entry::{Entry, Key, Terms};
 use super::packed::Packed;
 use crate::rrset::RrType;

@@ -501,6 +501,3 @@ fn meaning(reply: &Reply) -> Meaning {
         Reply::Unusable(_) => Meaning::Unusable,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -141,8 +141,7 @@ impl Recording<'_> {
 /// The answer as a client without special wishes gets it over TCP.
 fn message(answer: &Answer) -> Vec<u8> {
     let edns = AskerEdns { our_size: respond::PLAIN_UDP as u16, ..AskerEdns::default() };
-    let asker =
-        Asker { id: 0, flags: Header::RD, limit: usize::from(u16::MAX), genuine: true, edns: Some(edns) };
+    let asker = Asker { id: 0, flags: Header::RD, limit: usize::from(u16::MAX), edns: Some(edns) };
     respond::build(answer, &asker)
 }
 

@@ -20,9 +20,9 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use thin_vec::ThinVec;
 
+use crate::cache::blocks::Place;
 use crate::cache::scratch::Rested;
 use crate::cache::stamps::{Stamp, Stamps};
-use crate::cache::store::Place;
 use crate::wire::ready::{Ask, Ready};
 
 /// Packets in a set, so that it is one cache line.
@@ -255,11 +255,6 @@ impl Answers {
         }
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        *self = Answers::new(self.limit);
-    }
-
     /// 31 bits of it, not all zero.
     fn hash(&self, key: &[u8]) -> u32 {
         (self.keys.hash_one(key) as u32 & !USED).max(1)
@@ -418,8 +413,6 @@ mod tests {
         assert_eq!((answers.octets, answers.kept), counted(&answers));
         let left = popular.iter().filter(|name| has(&mut answers, name, 0, &stamps)).count();
         assert!(left >= 90, "{left} of 100 popular names are left");
-        answers.clear();
-        assert_eq!(counted(&answers), (0, 0));
     }
 
     #[test]

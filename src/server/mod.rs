@@ -204,21 +204,14 @@ impl Service {
         if header.has(Header::QR) {
             return None;
         }
-        let mut asker = Asker {
-            id: header.id,
-            flags: header.flags,
-            limit: plain_limit(over),
-            genuine: over == Transport::Tcp,
-            edns: None,
-        };
+        let mut asker = Asker { id: header.id, flags: header.flags, limit: plain_limit(over), edns: None };
         let message = match Message::parse(request) {
             Ok(message) => message,
             Err(error) => return Some(respond::bare(&asker, malformed(header, error) as u16, None, &[])),
         };
         let question = message.question().cloned();
         match self.admit(&settings, &message, client.ip(), over, &mut asker) {
-            Ok(question) => {
-                let genuine = asker.genuine;
+            Ok((question, genuine)) => {
                 if !genuine {
                     self.late.asked(client.ip(), came);
                 }
@@ -240,7 +233,10 @@ impl Service {
     async fn take_turns(&self, client: IpAddr, came: Instant) -> Option<()> {
         let now = self.resolver.world().clock.now();
         if now.saturating_duration_since(came) >= late::LATE {
-            let wait = self.late.wait(client, now)?;
+            let Some(wait) = self.late.wait(client, now) else {
+                tracing::debug!(%client, "too many late answers: one is dropped");
+                return None;
+            };
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await; // which ends with a whole millisecond
             }
@@ -248,7 +244,8 @@ impl Service {
         Some(())
     }
 
-    /// Everything that can be said without looking anything up.
+    /// Everything that can be said without looking anything up. With the question: is the client where it
+    /// says, since it came by TCP or has a cookie of ours?
     fn admit(
         &self,
         settings: &Settings,
@@ -256,12 +253,13 @@ impl Service {
         client: IpAddr,
         over: Transport,
         asker: &mut Asker,
-    ) -> Result<Question, Refusal> {
+    ) -> Result<(Question, bool), Refusal> {
         let header = message.header();
+        let mut genuine = over == Transport::Tcp;
         let say =
             |rcode: Rcode, code: u16, text: &str| Err(Refusal(rcode as u16, Some(Ede::new(code, text))));
         if let Some(edns) = message.edns() {
-            self.read_edns(settings, edns, client, over, asker)?;
+            genuine |= self.read_edns(settings, edns, client, over, asker)?;
         }
         if !settings.allow.allows(client) {
             let ede = Ede::new(Ede::PROHIBITED, "this client may not ask here");
@@ -295,9 +293,10 @@ impl Service {
         if !matches!(question.class, Class::IN | Class::CH) {
             return say(Rcode::Refused, Ede::NOT_SUPPORTED, "only class IN is resolved");
         }
-        Ok(question.clone())
+        Ok((question.clone(), genuine))
     }
 
+    /// Does the client send a cookie of ours?
     fn read_edns(
         &self,
         settings: &Settings,
@@ -305,13 +304,14 @@ impl Service {
         client: IpAddr,
         over: Transport,
         asker: &mut Asker,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let our_size = settings.config.resolver.edns_buffer_size;
         let wants_trace = edns.option(explain::OPTION_TRACE).is_some();
         let mut ours = AskerEdns { dnssec_ok: edns.dnssec_ok, our_size, wants_trace, ..AskerEdns::default() };
         if over == Transport::Udp {
             asker.limit = respond::udp_limit(edns.udp_size, our_size);
         }
+        let mut has_cookie = false;
         if edns.version > 0 {
             asker.edns = Some(ours);
             return Err(Refusal(BADVERS, None));
@@ -324,12 +324,12 @@ impl Service {
                 }
                 CookieAnswer::Reply { option, valid } => {
                     ours.cookie = Some(option.to_vec());
-                    asker.genuine |= valid;
+                    has_cookie = valid;
                 }
             }
         }
         asker.edns = Some(ours);
-        Ok(())
+        Ok(has_cookie)
     }
 
     async fn resolve(
