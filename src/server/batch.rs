@@ -1,8 +1,11 @@
 //! Many datagrams with one system call: up to [`BATCH`] in, as many out.
 //!
+//! A [`Batch`] is what came together, with the answers that are there at once. An [`Outbox`] has the
+//! answers that were found later, by whatever task: those of one turn of the runtime leave together too.
+//!
 //! Knows: recvmmsg(2) and sendmmsg(2), the buffers they fill and read, which answer goes to whom and
 //! from which of our addresses (`pktinfo`). Does not know: messages, waiting. Elsewhere than on Linux
-//! a batch has one datagram. Shown by: `sockets::server_udp_*`, `sockets::wildcard_*`.
+//! a batch has one datagram. Shown by: the tests below, `sockets::server_udp_*`, `sockets::wildcard_*`.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -12,6 +15,10 @@ use super::pktinfo::Asked;
 
 /// Datagrams of one call.
 pub const BATCH: usize = 32;
+
+/// Answers that wait in an [`Outbox`]. More than wait for room in the system's buffer would leave too late to
+/// be of use.
+const MOST_POSTED: usize = 1_024;
 
 /// Datagrams that there is always room for; when they come, twice as many the next time.
 const FEWEST: usize = 4;
@@ -32,6 +39,14 @@ pub struct Arrived {
     pub from: SocketAddr,
     /// What of ours it was sent to, where the system says it.
     pub asked: Option<Asked>,
+}
+
+impl Arrived {
+    /// From `from`, to whatever address.
+    #[cfg(test)]
+    pub(super) fn plain(from: SocketAddr) -> Arrived {
+        Arrived { length: 0, from, asked: None }
+    }
 }
 
 /// Datagrams that arrived together, and the answers that leave together.
@@ -121,19 +136,73 @@ impl Batch {
     /// # Errors
     /// `WouldBlock`: there is no room; to be called again when there is.
     pub fn send(&mut self, socket: &UdpSocket) -> io::Result<()> {
-        while !self.answers.is_empty() {
-            match self.system.send(socket, &self.out, &self.arrived, &self.answers) {
-                Ok(sent) => drop(self.answers.drain(..sent.min(self.answers.len()))),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(e),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => {
-                    tracing::debug!(error = %e, "an answer could not be sent");
-                    self.answers.drain(..1);
-                }
+        let Batch { arrived, out, answers, system, .. } = self;
+        send_all(answers, |answers| system.answer(socket, out, arrived, answers))
+    }
+}
+
+/// An answer that was found later, and who waits for it.
+pub struct Letter {
+    to: SocketAddr,
+    asked: Option<Asked>,
+    octets: Vec<u8>,
+}
+
+/// Answers that leave together.
+pub struct Outbox {
+    letters: Vec<Letter>,
+    system: system::Headers,
+}
+
+impl Outbox {
+    /// An empty one. `wildcard`: answers say which of our addresses they leave from.
+    pub fn new(wildcard: bool) -> Outbox {
+        Outbox { letters: Vec::new(), system: system::Headers::new(wildcard) }
+    }
+
+    /// Does nothing wait?
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    /// Do enough wait for one call to be full?
+    pub fn is_full(&self) -> bool {
+        self.letters.len() >= system::MOST
+    }
+
+    /// Adds the answer to a request; `false`: it is dropped, for too many wait.
+    pub fn post(&mut self, answer: Vec<u8>, request: &Arrived) -> bool {
+        let room = self.letters.len() < MOST_POSTED;
+        if room {
+            self.letters.push(Letter { to: request.from, asked: request.asked, octets: answer });
+        }
+        room
+    }
+
+    /// Sends all, as [`Batch::send`] does.
+    ///
+    /// # Errors
+    /// `WouldBlock`: there is no room; to be called again when there is.
+    pub fn send(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        let Outbox { letters, system } = self;
+        send_all(letters, |letters| system.deliver(socket, letters))
+    }
+}
+
+/// Lets `send` send the first of `waiting`, until none is left; it says how many have left.
+fn send_all<T>(waiting: &mut Vec<T>, mut send: impl FnMut(&[T]) -> io::Result<usize>) -> io::Result<()> {
+    while !waiting.is_empty() {
+        match send(waiting) {
+            Ok(sent) => drop(waiting.drain(..sent.min(waiting.len()))),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(e),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => {
+                tracing::debug!(error = %e, "an answer could not be sent");
+                waiting.drain(..1);
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -241,24 +310,48 @@ mod system {
             Ok(())
         }
 
-        pub fn send(
+        /// Sends answers to requests of the last [`Headers::receive`].
+        pub fn answer(
             &mut self,
             socket: &UdpSocket,
             out: &[u8],
             arrived: &[Arrived],
             answers: &[(usize, Range<usize>)],
         ) -> io::Result<usize> {
+            let names = std::mem::take(&mut self.names);
+            let letters = answers.iter().map_while(|(index, range)| {
+                let asked = arrived.get(*index).and_then(|a| a.asked);
+                Some((names.get(*index)?, asked, out.get(range.clone())?))
+            });
+            let sent = self.send(socket, letters);
+            self.names = names;
+            sent
+        }
+
+        /// Sends letters.
+        pub fn deliver(&mut self, socket: &UdpSocket, letters: &[Letter]) -> io::Result<usize> {
+            let mut names = std::mem::take(&mut self.names);
+            names.clear();
+            names.extend(letters.iter().take(BATCH).map(|letter| SockAddr::from(letter.to)));
+            let posted = names.iter().zip(letters).map(|(name, l)| (name, l.asked, l.octets.as_slice()));
+            let sent = self.send(socket, posted);
+            self.names = names;
+            sent
+        }
+
+        fn send<'a>(
+            &mut self,
+            socket: &UdpSocket,
+            letters: impl Iterator<Item = (&'a SockAddr, Option<Asked>, &'a [u8])>,
+        ) -> io::Result<usize> {
             let mut count = 0;
-            for ((header, part), (index, range)) in self.headers.iter_mut().zip(&mut self.parts).zip(answers)
+            let mut controls = self.controls.iter_mut();
+            for ((header, part), (name, asked, answer)) in
+                self.headers.iter_mut().zip(&mut self.parts).zip(letters)
             {
-                let (Some(name), Some(answer)) = (self.names.get(*index), out.get(range.clone())) else {
-                    break;
-                };
                 *part = libc::iovec { iov_base: answer.as_ptr().cast_mut().cast(), iov_len: answer.len() };
                 *header = header_of(name.as_ptr().cast_mut().cast(), name.len(), part);
-                if let (Some(asked), Some(control)) =
-                    (arrived.get(*index).and_then(|a| a.asked), self.controls.get_mut(*index))
-                {
+                if let (Some(asked), Some(control)) = (asked, controls.next()) {
                     header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
                     header.msg_hdr.msg_controllen = CONTROL as _;
                     write_asked(&mut header.msg_hdr, asked);
@@ -306,7 +399,7 @@ mod system {
             Ok(())
         }
 
-        pub fn send(
+        pub fn answer(
             &mut self,
             socket: &UdpSocket,
             out: &[u8],
@@ -318,6 +411,46 @@ mod system {
                 socket.send_to(answer, to.from)?;
             }
             Ok(1)
+        }
+
+        pub fn deliver(&mut self, socket: &UdpSocket, letters: &[Letter]) -> io::Result<usize> {
+            let Some(letter) = letters.first() else { return Ok(0) };
+            socket.send_to(&letter.octets, letter.to)?;
+            Ok(1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_wait_than_may() {
+        let mut outbox = Outbox::new(false);
+        let request = Arrived::plain(SocketAddr::from(([127, 0, 0, 1], 9)));
+        for _ in 0..MOST_POSTED {
+            assert!(outbox.post(Vec::new(), &request));
+        }
+        assert!(!outbox.post(Vec::new(), &request));
+        assert_eq!(outbox.letters.len(), MOST_POSTED);
+    }
+
+    #[test]
+    fn one_that_cannot_be_sent_keeps_no_other_back() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut outbox = Outbox::new(false);
+        let to = client.local_addr().unwrap();
+        outbox.post(vec![1], &Arrived::plain(to));
+        outbox.post(vec![2; MAX_DATAGRAM + 1], &Arrived::plain(to)); // EMSGSIZE
+        outbox.post(vec![3], &Arrived::plain(to));
+        outbox.send(&socket).unwrap();
+        assert!(outbox.is_empty());
+        let mut answer = [0; 8];
+        for number in [1, 3] {
+            assert_eq!(client.recv(&mut answer).unwrap(), 1);
+            assert_eq!(answer[0], number);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! from the address that the route prefers. Shown by `sockets::wildcard_*`.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The address of ours that a datagram was sent to, and the interface it came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,15 +18,13 @@ pub struct Asked {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use linux::{CONTROL, Control, asked, write_asked};
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub use linux::{do_not_learn_mtu, enable, send};
+pub use linux::{do_not_learn_mtu, enable};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[allow(unsafe_code)]
 mod linux {
     use std::mem;
     use std::os::fd::{AsRawFd, BorrowedFd};
-
-    use socket2::SockAddr;
 
     use super::*;
 
@@ -108,30 +106,6 @@ mod linux {
             }
         }
         None
-    }
-
-    /// Sends one datagram from `asked` without waiting.
-    ///
-    /// # Errors
-    /// What sendmsg(2) says; `WouldBlock` when the buffer is full.
-    pub fn send(fd: BorrowedFd<'_>, octets: &[u8], to: SocketAddr, asked: Asked) -> io::Result<()> {
-        let to = SockAddr::from(to);
-        let mut control = Control([0; CONTROL]);
-        let mut part = libc::iovec { iov_base: octets.as_ptr().cast_mut().cast(), iov_len: octets.len() };
-        // SAFETY: msghdr is plain data for which all zeroes is a valid value.
-        let mut message: libc::msghdr = unsafe { mem::zeroed() };
-        message.msg_name = to.as_ptr().cast_mut().cast();
-        message.msg_namelen = to.len();
-        message.msg_iov = &raw mut part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = CONTROL as _;
-        write_asked(&mut message, asked);
-        // SAFETY: everything the header points to outlives the call, which only reads it.
-        let sent = unsafe {
-            libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
-        };
-        if sent >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
     /// `message` must have [`CONTROL`] octets of control space.

@@ -6,27 +6,29 @@
 //!
 //! ```text
 //! readable ─▶ a batch ─▶ ready packets ─▶ one batch out
-//!                └─▶ the others: polled once ─▶ answered at once (cached, refused)
-//!                                     └─▶ waits: room? ─ yes ─▶ a local task
+//!                └─▶ the others: polled once ─▶ answered at once (cached, refused) ─▶ outbox
+//!                                     └─▶ waits: room? ─ yes ─▶ a local task ─▶ outbox
 //!                                                  └─ no ──▶ shed
 //! ```
 
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
 
 use super::Respond;
-use super::batch::{Arrived, BATCH, Batch};
+use super::batch::{Arrived, BATCH, Batch, Outbox};
 use super::load::{Load, Stop};
-use super::pktinfo::{self, Asked};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::pktinfo;
 use crate::datagrams::Datagrams;
 use crate::world::Transport;
 
@@ -41,6 +43,10 @@ const RUSH: usize = 4;
 /// Datagrams taken after which others get their turn, whatever else is there: short polls keep the tail
 /// short (hotpath.md §2).
 const IN_A_ROW: usize = BATCH;
+
+/// Requests in flight from which on an answer that was found waits until what has come meanwhile has been
+/// looked at too: more answers are about to be found, and leave with it. Measured: docs/measurements.md.
+const BUSY: usize = 8;
 
 /// After an error that is not about one datagram, so that a broken socket does not spin.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
@@ -97,12 +103,16 @@ pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::UdpSo
 struct Listener {
     socket: Datagrams,
     wildcard: bool,
+    outbox: RefCell<Outbox>,
+    /// Who empties the outbox, if that sleeps.
+    postman: Cell<Option<Waker>>,
 }
 
 impl Listener {
     fn new(socket: std::net::UdpSocket) -> io::Result<Listener> {
         let wildcard = socket.local_addr()?.ip().is_unspecified();
-        Ok(Listener { socket: Datagrams::new(socket)?, wildcard })
+        let outbox = RefCell::new(Outbox::new(wildcard));
+        Ok(Listener { socket: Datagrams::new(socket)?, wildcard, outbox, postman: Cell::default() })
     }
 
     /// Fills the batch; empty when nothing is there. One with few in it has emptied the socket, and the
@@ -125,12 +135,50 @@ impl Listener {
         self.socket.send(|socket| batch.send(socket)).await
     }
 
-    async fn send(&self, answer: &[u8], to: SocketAddr, asked: Option<Asked>) -> io::Result<()> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Some(asked) = asked {
-            return self.socket.send(|socket| pktinfo::send(socket.as_fd(), answer, to, asked)).await;
+    /// Puts an answer into the outbox. Whoever fills that sends what is in it, and waits for room if need
+    /// be, so that there are never many more than there are requests in flight.
+    async fn post(&self, answer: Vec<u8>, request: &Arrived) -> io::Result<()> {
+        let (posted, full) = {
+            let mut outbox = self.outbox.borrow_mut();
+            (outbox.post(answer, request), outbox.is_full())
+        };
+        if !posted {
+            tracing::debug!(client = %request.from, "too many answers wait for room: one is dropped");
         }
-        self.socket.send(|socket| socket.send_to(answer, to)).await.map(|_| ())
+        if full {
+            return self.send_posted().await;
+        }
+        if let Some(postman) = self.postman.take() {
+            postman.wake();
+        }
+        Ok(())
+    }
+
+    /// Waits until something is in the outbox. What is posted wakes who waits, who is then behind all that
+    /// is about to run, and may post too: so the answers of one turn of the runtime leave together. Each
+    /// that left by itself would cost a system call, and wake its client, who then takes our turn.
+    async fn posted(&self) {
+        poll_fn(|context| {
+            if !self.outbox.borrow().is_empty() {
+                return Poll::Ready(());
+            }
+            self.postman.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Sends what is in the outbox, waiting for room when there is none.
+    async fn send_posted(&self) -> io::Result<()> {
+        self.socket.send(|socket| self.outbox.borrow_mut().send(socket)).await
+    }
+
+    /// The same; after an error it stays there, and the next attempt is made after a pause.
+    async fn deliver(&self) {
+        if let Err(e) = self.send_posted().await {
+            tracing::warn!(error = %e, "sending by UDP");
+            tokio::time::sleep(ERROR_PAUSE).await;
+        }
     }
 }
 
@@ -153,7 +201,16 @@ pub async fn serve<R: Respond>(
         let event = tokio::select! {
             biased;
             () = &mut stopping => break,
-            event = listener.socket.event() => event?,
+            event = listener.socket.event() => Some(event?),
+            () = listener.posted() => None,
+        };
+        listener.postman.set(None); // it is awake
+        let Some(event) = event else {
+            if load.in_flight() >= BUSY {
+                tokio::task::yield_now().await;
+            }
+            listener.deliver().await;
+            continue;
         };
         if event.is_error()
             && let Some(e) = listener.socket.take_error()
@@ -177,7 +234,13 @@ pub async fn serve<R: Respond>(
             }
         }
     }
-    load.drained().await;
+    loop {
+        tokio::select! {
+            () = listener.posted() => listener.deliver().await,
+            () = load.drained() => break,
+        }
+    }
+    listener.deliver().await;
     Ok(())
 }
 
@@ -226,6 +289,7 @@ async fn answer_batch<R: Respond>(
             next = Next::Yield;
         }
     }
+    listener.send_posted().await?;
     Ok(next)
 }
 
@@ -251,15 +315,13 @@ async fn begin<F: Future<Output = ()> + 'static>(mut work: Pin<Box<F>>, load: &R
 
 async fn answer<R: Respond>(listener: Rc<Listener>, respond: Rc<R>, request: Vec<u8>, arrived: Arrived) {
     let Some(answer) = respond.respond(&request, arrived.from, Transport::Udp).await else { return };
-    if let Err(e) = listener.send(&answer, arrived.from, arrived.asked).await {
+    if let Err(e) = listener.post(answer, &arrived).await {
         tracing::debug!(client = %arrived.from, error = %e, "an answer could not be sent");
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
     use crate::server::load::MAX_UDP_IN_FLIGHT;
 
@@ -302,6 +364,82 @@ mod tests {
         });
         let most = tokio::time::timeout(Duration::from_secs(10), turns).await.expect("all are answered");
         assert!(most < IN_A_ROW + BATCH, "{most} without a turn for others");
+    }
+
+    /// Answers nothing at once, and all when told.
+    #[derive(Default)]
+    struct Later(tokio::sync::Notify);
+
+    impl Respond for Later {
+        fn at_once(&self, _request: &[u8], _client: SocketAddr, _now: Instant, _out: &mut Vec<u8>) -> bool {
+            false
+        }
+
+        async fn respond(&self, request: &[u8], _client: SocketAddr, _over: Transport) -> Option<Vec<u8>> {
+            self.0.notified().await;
+            Some(request.to_vec())
+        }
+    }
+
+    fn plain_client(of: &std::net::UdpSocket) -> std::net::UdpSocket {
+        let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(of.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        client
+    }
+
+    #[tokio::test]
+    async fn each_gets_the_answer_that_was_found_later_also_when_stopping() {
+        const ALL: u8 = 100; // more than one call sends
+        let socket = bind("127.0.0.1:0".parse().unwrap(), Sharing::Free).unwrap();
+        let clients: Vec<_> = (0..ALL).map(|_| plain_client(&socket)).collect();
+        for (number, client) in (0..).zip(&clients) {
+            client.send(&[number]).unwrap();
+        }
+        let respond = Rc::new(Later::default());
+        let load = Load::new(MAX_UDP_IN_FLIGHT);
+        let (say, stop) = Stop::new();
+        let local = tokio::task::LocalSet::new();
+        let served = local.run_until(async {
+            let serving =
+                tokio::task::spawn_local(serve(socket, Rc::clone(&respond), Rc::clone(&load), stop));
+            while load.in_flight() < usize::from(ALL) {
+                tokio::task::yield_now().await;
+            }
+            say.send(true).unwrap();
+            tokio::task::yield_now().await;
+            respond.0.notify_waiters();
+            serving.await.unwrap()
+        });
+        tokio::time::timeout(Duration::from_secs(10), served).await.expect("it ends").unwrap();
+        for (number, client) in (0..).zip(&clients) {
+            let mut answer = [0; 8];
+            let length = client.recv(&mut answer).expect("an answer");
+            assert_eq!(answer[..length], [number]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_posted_in_one_turn_leaves_together() {
+        let socket = bind("127.0.0.1:0".parse().unwrap(), Sharing::Free).unwrap();
+        let client = plain_client(&socket);
+        let listener = Listener::new(socket).unwrap();
+        let request = Arrived::plain(client.local_addr().unwrap());
+        let mut posted = pin!(listener.posted());
+        assert!(futures_util::poll!(&mut posted).is_pending());
+        for number in 0..3 {
+            listener.post(vec![number], &request).await.unwrap();
+        }
+        client.set_nonblocking(true).unwrap();
+        assert_eq!(client.recv(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        posted.await;
+        listener.deliver().await;
+        client.set_nonblocking(false).unwrap();
+        for number in 0..3 {
+            let mut answer = [9];
+            client.recv(&mut answer).unwrap();
+            assert_eq!(answer, [number]);
+        }
     }
 
     #[tokio::test]
