@@ -14,6 +14,7 @@ mod gate;
 mod lab;
 mod late;
 mod layers;
+mod mute;
 mod persist;
 mod properties;
 mod ready;

@@ -18,7 +18,7 @@ use super::{Scope, Walker, may_go_deeper, out_of, server_at, usable};
 use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::hop::Hop;
 use crate::cache::rrsets::Freshness;
-use crate::cache::servers::{Known, Standing, UNKNOWN_PATIENCE};
+use crate::cache::servers::{Known, Standing, UNKNOWN_PATIENCE, UNKNOWN_REPEAT};
 use crate::failure::{Failure, Limit, Tally, Unaddressed};
 use crate::request::Request;
 use crate::rrset::{Question, RrType};
@@ -197,6 +197,7 @@ impl<'a> Asking<'a> {
             under_way: 0,
             // What it says of this zone has proven bogus a moment ago.
             flawed: request.avoids(&cut.zone, address),
+            overrun: false,
             heard: Arc::default(),
             standing,
             srtt,
@@ -220,7 +221,14 @@ impl<'a> Asking<'a> {
                         return self.outcome();
                     }
                     self.hedge_at = None;
+                    if self.is_in_vain() {
+                        self.count_silent();
+                        return self.outcome();
+                    }
                     self.start_something();
+                    if self.hedge_at.is_none() && self.candidates.iter().any(|c| c.overrun) {
+                        self.hedge_at = Some(self.now() + UNKNOWN_REPEAT); // to look again
+                    }
                     continue;
                 }
             };
@@ -249,6 +257,24 @@ impl<'a> Asking<'a> {
                 self.start_if_idle();
             }
         }
+    }
+
+    /// Looks again at those that were asked: `true` when all are overrun and by now known to be silent, and
+    /// there is nothing else to wait for. Each request of a flood that waits on takes room.
+    fn is_in_vain(&mut self) -> bool {
+        let now = self.now();
+        let zone = &self.context.cut.zone;
+        let mut in_vain = self.names.is_empty() && self.lookups_under_way == 0 && self.second_hand.is_none();
+        for candidate in &mut self.candidates {
+            let asked = candidate.known.as_ref().filter(|_| candidate.tries > 0);
+            let (overrun, silent) = asked.map_or((false, false), |known| {
+                known.with(|s| (s.is_overrun(now), s.standing(zone, now) == Standing::Silent))
+            });
+            candidate.overrun = overrun;
+            in_vain &=
+                (overrun && silent) || (candidate.tries == 0 && candidate.standing == Standing::Silent);
+        }
+        in_vain
     }
 
     /// Useless replies so far. Where no route leads, nothing was asked.

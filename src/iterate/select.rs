@@ -36,6 +36,8 @@ pub struct Candidate {
     pub under_way: u8,
     /// It answered, and it was of no use.
     pub flawed: bool,
+    /// Many wait for it in vain; as remembered when another was last looked for.
+    pub overrun: bool,
     /// Something came from it already: asking again would not help.
     pub heard: Arc<AtomicBool>,
     /// As remembered when the zone was turned to.
@@ -57,6 +59,7 @@ impl Candidate {
     fn may_be_asked(&self) -> bool {
         !self.flawed
             && self.tries < self.tries_allowed()
+            && !(self.overrun && self.tries > 0)
             && (self.under_way == 0 || !self.heard.load(Ordering::Relaxed))
     }
 
@@ -97,6 +100,7 @@ mod tests {
             tries: 0,
             under_way: 0,
             flawed: false,
+            overrun: false,
             heard: Arc::default(),
             standing,
             srtt: srtt.map(Duration::from_millis),
@@ -128,6 +132,11 @@ mod tests {
         assert_eq!(next(&all, &rng), Some(1));
         all[1].tries = MAX_TRIES_UNKNOWN;
         assert_eq!(next(&all, &rng), Some(0));
+        all[0].overrun = true;
+        assert_eq!(next(&all, &rng), None, "who is overrun is not asked twice");
+        all[0].tries = 0;
+        assert_eq!(next(&all, &rng), Some(0), "but once");
+        (all[0].tries, all[0].overrun) = (1, false);
         all[0].under_way = 1;
         all[0].heard.store(true, Ordering::Relaxed);
         assert_eq!(next(&all, &rng), None);
