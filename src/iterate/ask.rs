@@ -334,9 +334,9 @@ impl<'a> Asking<'a> {
         let server = candidate.address;
         let known = candidate.known.get_or_insert_with(|| context.walker.cache.servers.known(server)).clone();
         let patience = known.with(|s| if others { s.patience() } else { s.repeat_patience() });
-        // Each further wait is one longer, not twice as long: where half of all datagrams are lost, the
+        // Each further wait is half of one longer, not twice as long: where half of all datagrams are lost, the
         // seventh try counts, and where all are, the tries are few.
-        self.hedge_at = Some(now + patience * (1 + u32::from(candidate.tries)));
+        self.hedge_at = Some(now + patience * (2 + u32::from(candidate.tries)) / 2);
         candidate.tries += 1;
         candidate.under_way += 1;
         let (name, heard) = (candidate.name.clone(), Arc::clone(&candidate.heard));
