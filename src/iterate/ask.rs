@@ -13,8 +13,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
+use super::reach::{may_go_deeper, server_at, usable};
 use super::select::{self, Candidate};
-use super::{Scope, Walker, may_go_deeper, out_of, server_at, usable};
+use super::{Scope, Walker, out_of};
+
 use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::hop::Hop;
 use crate::cache::rrsets::Freshness;

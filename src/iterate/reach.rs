@@ -1,0 +1,123 @@
+//! Where name servers are: addresses from glue, from what other delegations told, or by walks of their own.
+//!
+//! Knows: RFC 1034 §5.3.3's addresses of servers without glue, which addresses may be asked at all, how deep
+//! such look-ups go. Does not know: which of them is asked (`select`). Shown by: `tests/scenarios/walk_*`;
+//! `../shared/attacks` nxns, tsuname, glueless, camp.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::flights::{Found, Usage};
+use super::{PORT, Scope, Walker};
+use crate::budget;
+use crate::cache::cuts::Cut;
+use crate::cache::hop::Hop;
+use crate::failure::Failure;
+use crate::request::Request;
+use crate::rrset::{Question, RrType};
+use crate::trace::{Event, LintCode, Why};
+use crate::trust::scrub::NameServer;
+use crate::wire::Name;
+
+impl Walker {
+    /// The addresses that came with the delegation for this very name server, or that the servers of its
+    /// closest cut have told along with another delegation.
+    pub(super) fn glue_for(&self, cut: &Cut, server: &Name) -> Option<Vec<IpAddr>> {
+        match cut.servers.iter().find(|s| s.name == *server) {
+            Some(NameServer { glue, .. }) if !glue.is_empty() => Some(glue.clone()),
+            _ => self.cache.siblings.of(server, cut, self.world.clock.now()),
+        }
+    }
+
+    /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used;
+    /// an error when somebody else might find one: a limit was reached, or the delegation goes in a circle.
+    pub(super) async fn addresses_of(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        server: &Name,
+        zone: &Name,
+        scope: &Scope,
+    ) -> Result<Vec<IpAddr>, Arc<Failure>> {
+        let parent = scope.id;
+        let depth = scope.depth + 1;
+        let one = |rtype: RrType| {
+            let id = request.trace.open();
+            let scope = scope.for_server_of(zone, id);
+            async move {
+                let question = Question::new(server.clone(), rtype);
+                request.trace.note(id, || Event::Wanted {
+                    question: question.clone(),
+                    why: Why::ServerAddress,
+                    parent,
+                });
+                let found = self.look_up(request, &question, &scope, Usage::Reach).await;
+                let glue = matches!(found, Ok(Found::Glue(_)));
+                let addresses = match found {
+                    Ok(Found::Glue(addresses)) => Ok(addresses),
+                    Ok(Found::Hop(Hop::Data(sets))) => {
+                        Ok(sets.iter().flat_map(|held| held.set.addresses().collect::<Vec<_>>()).collect())
+                    }
+                    Ok(Found::Hop(Hop::Alias(_))) => {
+                        // R1, RFC 2181 §10.3.
+                        request.trace.note(id, || Event::Lint {
+                            code: LintCode::NsTargetAlias,
+                            owner: server.clone(),
+                        });
+                        Ok(Vec::new())
+                    }
+                    Ok(Found::Hop(_)) => Ok(Vec::new()),
+                    Err(failure) if failure.depends_on_the_asker() => Err(failure),
+                    Err(_) => Ok(Vec::new()),
+                };
+                let shown = || addresses.as_ref().cloned().unwrap_or_default();
+                request.trace.note(id, || Event::Reached { addresses: shown(), glue });
+                addresses
+            }
+        };
+        // Always polled in this order, or a replay might ask in another.
+        let (v4, v6) = match (request.routes.v4, request.routes.v6) {
+            (true, true) if depth <= 2 => tokio::join!(biased; one(RrType::A), one(RrType::AAAA)),
+            (true, _) => (one(RrType::A).await, Ok(Vec::new())),
+            (false, true) => (Ok(Vec::new()), one(RrType::AAAA).await),
+            (false, false) => (Ok(Vec::new()), Ok(Vec::new())),
+        };
+        let failure = v4.as_ref().err().or(v6.as_ref().err()).cloned();
+        let mut found = [v4.unwrap_or_default(), v6.unwrap_or_default()].concat();
+        found.retain(|address| usable(request, *address));
+        found.sort();
+        found.dedup();
+        if found.is_empty() {
+            request.budget.address_lookup_failed();
+        }
+        match failure {
+            Some(failure) if found.is_empty() => Err(failure),
+            _ => Ok(found),
+        }
+    }
+}
+
+/// May a query go to this address? Never to what cannot be a server; to loopback only when the
+/// operator says so, by the setting or by naming the address in the hints.
+pub(super) fn usable(request: &Request, address: IpAddr) -> bool {
+    let resolver = &request.config.resolver;
+    let possible = match address {
+        IpAddr::V4(v4) => {
+            !(v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0)
+        }
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast() || v6.to_ipv4_mapped().is_some()),
+    };
+    possible
+        && request.routes.reach(address)
+        && (!address.is_loopback()
+            || resolver.query_localhost
+            || resolver.hints.iter().any(|hint| hint.addresses.contains(&address)))
+}
+
+/// Can the depth of name server look-ups grow by one more?
+pub(super) fn may_go_deeper(scope: &Scope) -> bool {
+    scope.depth < budget::DEPTH
+}
+
+pub(super) fn server_at(address: IpAddr) -> SocketAddr {
+    SocketAddr::new(address, PORT)
+}
