@@ -252,7 +252,8 @@ impl Resolver {
             return Answer { edes: vec![ede], ..Answer::empty(question, Rcode::ServFail) };
         }
         if matches!(question.rtype, RrType::SVCB | RrType::HTTPS) {
-            answer.additional = self.svcb_additional(request, &answer).await;
+            // Rare and large: in a box, so that other questions have no room for it.
+            answer.additional = Box::pin(self.svcb_additional(request, &answer)).await;
         }
         answer
     }

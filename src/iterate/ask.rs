@@ -112,7 +112,8 @@ impl Walker {
         let manner = if cut.kind == CutKind::Forward { Manner::Forwarder } else { manner };
         let until = (self.world.clock.now() + TIME_PER_ZONE).min(request.budget.deadline());
         let context = Context { walker: self, request, cut, question, scope, manner, minimised, until };
-        Asking::new(context).run().await
+        let mut asking = Asking::new(context);
+        asking.run().await
     }
 }
 
@@ -206,7 +207,7 @@ impl<'a> Asking<'a> {
         });
     }
 
-    async fn run(mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
+    async fn run(&mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
         self.start_something();
         loop {
             if self.waiting.is_empty() {

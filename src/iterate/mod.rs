@@ -183,17 +183,19 @@ impl Walker {
                 match self.flights.join(key, request.id) {
                     Role::Lead(lead) => {
                         // Looked for only now: it may have been stored since the asker has looked.
-                        let outcome = match self.cached(request, question, scope, usage) {
-                            Some(hop) => Ok(Found::Hop(hop)),
-                            None => self.learn(request, question, scope, usage).await,
+                        let outcome = if let Some(hop) = self.cached(request, question, scope, usage) {
+                            Ok(Found::Hop(hop))
+                        } else {
+                            self.learn(request, question, scope, usage).await
                         };
                         lead.finish(&outcome);
                         return outcome;
                     }
                     Role::Alone => {
-                        return match self.cached(request, question, scope, usage) {
-                            Some(hop) => Ok(Found::Hop(hop)),
-                            None => self.learn(request, question, scope, usage).await,
+                        return if let Some(hop) = self.cached(request, question, scope, usage) {
+                            Ok(Found::Hop(hop))
+                        } else {
+                            self.learn(request, question, scope, usage).await
                         };
                     }
                     Role::Follow(follow) => {
@@ -241,31 +243,17 @@ impl Walker {
         scope: &Scope,
         usage: Usage,
     ) -> Outcome {
+        // What is bogus may be better when it is asked for again; if it cannot be had, this is what is known.
         let mut bogus = None;
-        let remembered =
-            if usage == Usage::Proven && !scope.refresh { self.remembered(request, question) } else { None };
-        // A denial that came from a file has lost its proof, and would be found wanting for a minute.
-        if matches!(remembered, Some(Hop::NoData(_) | Hop::NxDomain(_)))
-            && let Some(hop) = self.deduced(request, question)
-        {
-            return Ok(Found::Hop(hop));
-        }
-        if let Some(hop) = remembered {
-            let zone = self.zone_of(request, question);
-            let judged = self.judge(request, question, &hop, &zone, scope).await;
-            let (now, rank) = (self.world.clock.now(), Rank::AuthAnswer);
-            let hop = self.cache.rrsets.settle(&request.own, question, hop, rank, &judged, now);
-            if !matches!(judged.security, Security::Bogus(_)) {
+        if usage == Usage::Proven && !scope.refresh {
+            match self.prove_remembered(request, question, scope).await {
+                Some(hop) if matches!(hop.security(), Security::Bogus(_)) => bogus = Some(hop),
+                Some(hop) => return Ok(Found::Hop(hop)),
+                None => {}
+            }
+            if let Some(hop) = self.deduced(request, question) {
                 return Ok(Found::Hop(hop));
             }
-            // It may be better when it is asked for again; if it cannot be had, this is what is known.
-            bogus = Some(hop);
-        }
-        if usage == Usage::Proven
-            && !scope.refresh
-            && let Some(hop) = self.deduced(request, question)
-        {
-            return Ok(Found::Hop(hop));
         }
         for _ in 0..BOGUS_TRIES {
             match self.walk(request, question, scope, usage == Usage::Reach).await {
@@ -283,6 +271,26 @@ impl Walker {
             }
         }
         bogus.map(Found::Hop).ok_or_else(|| out_of(Limit::Messages, &question.name))
+    }
+
+    /// Judges what is only remembered.
+    async fn prove_remembered(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        question: &Question,
+        scope: &Scope,
+    ) -> Option<Hop> {
+        let hop = self.remembered(request, question)?;
+        // A denial that came from a file has lost its proof, and would be found wanting for a minute.
+        if matches!(hop, Hop::NoData(_) | Hop::NxDomain(_))
+            && let Some(hop) = self.deduced(request, question)
+        {
+            return Some(hop);
+        }
+        let zone = self.zone_of(request, question);
+        let judged = self.judge(request, question, &hop, &zone, scope).await;
+        let (now, rank) = (self.world.clock.now(), Rank::AuthAnswer);
+        Some(self.cache.rrsets.settle(&request.own, question, hop, rank, &judged, now))
     }
 
     /// Judges a reply if that is wanted, stores it, and says what it is.

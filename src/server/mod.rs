@@ -339,7 +339,7 @@ impl Service {
         keeper: Option<&Keeper<'_>>,
     ) -> Vec<u8> {
         if let Some(explained) = explain::asked(&question).filter(|_| settings.trace.allows(client)) {
-            return self.explain(settings, &asker, &question, explained).await;
+            return Box::pin(self.explain(settings, &asker, &question, explained)).await; // rare and large
         }
         let server = &settings.config.server;
         if let Some(said) = chaos(&question, server.version.as_deref(), server.identity.as_deref()) {
@@ -350,24 +350,28 @@ impl Service {
         }
         let wants_trace = asker.edns.as_ref().is_some_and(|edns| edns.wants_trace);
         if wants_trace && settings.trace.allows(client) {
-            return self.answer_with_trace(settings, asker, question).await;
+            return Box::pin(self.answer_with_trace(settings, asker, question)).await;
         }
         if let Some(local) = settings.local.answer(&question) {
             return respond::build(&local_answer(&question, local), &asker);
         }
-        let mut request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
-        if asker.flags & Header::CD != 0 {
-            request = request.unchecked();
-        }
-        if keeper.is_some() {
-            request.own = Scratch::noting_reads();
-        }
-        let request = Arc::new(request);
+        let request = self.request(settings, &asker, keeper.is_some());
         let answer = self.recurse(&request, question).await;
         if let Some(keeper) = keeper {
             keeper.consider(self, settings, &request, &answer, &asker);
         }
         respond::build(&answer, &asker)
+    }
+
+    fn request(&self, settings: &Settings, asker: &Asker, to_be_kept: bool) -> Arc<Request> {
+        let mut request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
+        if asker.flags & Header::CD != 0 {
+            request = request.unchecked();
+        }
+        if to_be_kept {
+            request.own = Scratch::noting_reads();
+        }
+        Arc::new(request)
     }
 
     /// Answers a question of class IN for somebody in this process, who has made the request and

@@ -81,17 +81,22 @@ impl Sockets {
         // the runtime is another while a question is recorded.
         let mut sent_at = std::time::Instant::now();
         let exchanged = match transport {
-            Transport::Udp => match pool::take(self.number, to, now) {
-                Some(idle) => timeout_at(until, self.over(to, idle, query, accept)).await,
-                None => {
-                    let permit = self.permit(until).await?;
-                    sent_at = std::time::Instant::now();
-                    let (socket, sent) =
-                        udp::open(to, &self.source_addresses, &self.rng, query).map_err(ExchangeError::Io)?;
-                    let idle = Idle::new(socket, permit, now);
-                    timeout_at(until, self.finish(to, idle, (!sent).then_some(query), accept)).await
-                }
-            },
+            Transport::Udp => {
+                let (idle, sent) = match pool::take(self.number, to, now) {
+                    Some(idle) => {
+                        let sent = udp::send_now(&idle.socket, query).map_err(ExchangeError::Io)?;
+                        (idle, sent)
+                    }
+                    None => {
+                        let permit = self.permit(until).await?;
+                        sent_at = std::time::Instant::now();
+                        let (socket, sent) = udp::open(to, &self.source_addresses, &self.rng, query)
+                            .map_err(ExchangeError::Io)?;
+                        (Idle::new(socket, permit, now), sent)
+                    }
+                };
+                timeout_at(until, self.finish(to, idle, (!sent).then_some(query), accept)).await
+            }
             Transport::Tcp => {
                 let _permit = self.permit(until).await?;
                 sent_at = std::time::Instant::now();
@@ -114,18 +119,6 @@ impl Sockets {
             let why = format!("none of {} upstream sockets came free in time", self.max_open);
             ExchangeError::Io(io::Error::other(why))
         })
-    }
-
-    /// One more question over a socket that has carried others.
-    async fn over(
-        &self,
-        to: SocketAddr,
-        idle: Idle,
-        query: &[u8],
-        accept: &Accept<'_>,
-    ) -> Result<Vec<u8>, ExchangeError> {
-        let sent = udp::send_now(&idle.socket, query).map_err(ExchangeError::Io)?;
-        self.finish(to, idle, (!sent).then_some(query), accept).await
     }
 
     /// Waits for the reply, sending first what could not be sent at once. The socket goes back to the

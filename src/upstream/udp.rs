@@ -83,7 +83,8 @@ pub(super) async fn exchange(
     accept: &Accept<'_>,
 ) -> Result<Vec<u8>, ExchangeError> {
     if let Some(query) = unsent {
-        socket.send(|socket| socket.send(query)).await.map_err(ExchangeError::Io)?;
+        // There is nearly always room: in a box, so that others need none for it.
+        Box::pin(socket.send(|socket| socket.send(query))).await.map_err(ExchangeError::Io)?;
     }
     loop {
         let event = socket.event().await.map_err(ExchangeError::Io)?;
