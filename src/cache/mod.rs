@@ -10,6 +10,7 @@
 //! Shown by: `tests/scenarios/r34_*` … `r40_*`.
 
 pub mod blocks;
+pub mod crowds;
 pub mod cuts;
 mod entry;
 pub mod failures;
@@ -42,6 +43,8 @@ pub struct Cache {
     pub cuts: cuts::Cuts,
     /// Glue that several of them share.
     pub siblings: siblings::Siblings,
+    /// Many questions that wait for one server in vain.
+    pub crowds: crowds::Crowds,
     /// Round-trip times, EDNS, cookies, lameness.
     pub servers: servers::Servers,
     /// Failed resolutions (RFC 9520).
@@ -61,6 +64,7 @@ impl Cache {
             rrsets: rrsets::RrSets::new(percent(60), settings, Arc::clone(&stamps)),
             cuts: cuts::Cuts::new(percent(9)),
             siblings: siblings::Siblings::new(percent(1)),
+            crowds: crowds::Crowds::default(),
             servers: servers::Servers::new(percent(4)),
             failures: failures::Failures::new(percent(4), Arc::clone(&stamps)),
             aggressive: Aggressive::new(usize::try_from(percent(8)).unwrap_or(usize::MAX)),

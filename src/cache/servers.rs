@@ -30,14 +30,6 @@ pub const UNKNOWN_REPEAT: Duration = Duration::from_millis(450);
 pub const SILENT_STREAK: u32 = 4;
 /// See [`SILENT_STREAK`].
 pub const SILENT_FOR: Duration = Duration::from_secs(2);
-/// So many questions since its last reply, for longer than one may take: the server is overrun, and none of
-/// them is asked once more. Of so many, loss alone would not have taken all; and each repeat of a flood's
-/// questions would be one more message of the flood.
-pub const OVERRUN: u32 = 64;
-/// So many questions since its last reply, and for [`MUTE_FOR`], make a server silent sooner.
-pub const MUTE: u32 = 256;
-/// See [`MUTE`]. The longest round trips, by satellite, take 700 ms.
-pub const MUTE_FOR: Duration = Duration::from_secs(1);
 /// A silent server is tried again after so long, doubling to [`MAX_PROBE`].
 pub const FIRST_PROBE: Duration = Duration::from_secs(1);
 /// See [`FIRST_PROBE`].
@@ -62,9 +54,6 @@ pub struct Server {
     guess: Option<Duration>,
     rttvar: Duration,
     streak: u32,
-    /// Questions since the last reply, and when the first of them was asked.
-    unanswered: u32,
-    unanswered_since: Option<Instant>,
     last_reply: Option<Instant>,
     first_silence: Option<Instant>,
     probe_at: Option<Instant>,
@@ -98,22 +87,6 @@ pub enum Standing {
 }
 
 impl Server {
-    /// A question leaves for it.
-    pub fn asked(&mut self, now: Instant) {
-        self.unanswered = self.unanswered.saturating_add(1);
-        let since = *self.unanswered_since.get_or_insert(now);
-        if self.unanswered >= MUTE && now.duration_since(since) >= MUTE_FOR && self.probe_at.is_none() {
-            self.probe_gap = FIRST_PROBE;
-            self.probe_at = Some(now + FIRST_PROBE);
-        }
-    }
-
-    /// Do many wait for it in vain, longer than one would?
-    pub fn is_overrun(&self, now: Instant) -> bool {
-        let since = self.unanswered_since.map_or(Duration::ZERO, |since| now.duration_since(since));
-        self.unanswered >= OVERRUN && since >= self.repeat_patience()
-    }
-
     /// A reply came after `rtt` (RFC 6298 §2).
     pub fn replied(&mut self, rtt: Duration, now: Instant) {
         match self.srtt {
@@ -125,8 +98,6 @@ impl Server {
         }
         self.guess = None;
         self.streak = 0;
-        self.unanswered = 0;
-        self.unanswered_since = None;
         self.last_reply = Some(now);
         self.first_silence = None;
         self.probe_at = None;
@@ -327,27 +298,6 @@ mod tests {
         assert_eq!(dead.standing(&zone, later), Standing::Silent);
         dead.replied(Duration::from_millis(5), later);
         assert_eq!(dead.standing(&zone, later), Standing::Good);
-    }
-
-    #[test]
-    fn many_unanswered_questions_are_no_loss() {
-        let zone: Name = "z.".parse().unwrap();
-        let start = Instant::now();
-        let mut server = Server::default();
-        server.replied(Duration::from_millis(10), start);
-        (0..OVERRUN).for_each(|_| server.asked(start));
-        assert!(!server.is_overrun(start + MIN_PATIENCE / 2), "the reply to the first may be on its way");
-        assert!(server.is_overrun(start + MIN_PATIENCE));
-        server.replied(Duration::from_millis(10), start + MIN_PATIENCE);
-        assert!(!server.is_overrun(start + MIN_PATIENCE));
-        (0..MUTE).for_each(|_| server.asked(start + MIN_PATIENCE));
-        assert_eq!(server.standing(&zone, start + MIN_PATIENCE), Standing::Good);
-        let later = start + MIN_PATIENCE + MUTE_FOR;
-        server.asked(later);
-        assert_eq!(server.standing(&zone, later), Standing::Silent);
-        assert_eq!(server.standing(&zone, later + FIRST_PROBE), Standing::Probe);
-        server.replied(Duration::from_millis(10), later);
-        assert_eq!(server.standing(&zone, later), Standing::Good);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -16,7 +17,6 @@ use tokio::time::{Instant, sleep_until};
 use super::reach::{may_go_deeper, server_at, usable};
 use super::select::{self, Candidate};
 use super::{Scope, Walker, out_of};
-
 use crate::cache::cuts::{Cut, CutKind};
 use crate::cache::hop::Hop;
 use crate::cache::rrsets::Freshness;
@@ -37,6 +37,11 @@ pub const TIME_PER_ZONE: Duration = Duration::from_millis(2_800);
 const TIME_FOR_BETTER: Duration = Duration::from_millis(400);
 /// Useless replies to one question after which the zone counts as broken.
 pub const MAX_FLAWS: usize = 6;
+/// Waits for one server after the first, second and further try, in halves of its patience. Short at first: where
+/// a fifth of all datagrams is lost one question in a hundred needs the fourth try. Then longer: where all are lost for
+/// half a second, the last try must find the server back.
+const WAITS: [u32; 5] = [2, 3, 4, 8, LONGEST_WAIT];
+const LONGEST_WAIT: u32 = 14;
 /// Addresses looked up at the same time for one zone.
 const LOOKUPS_AT_ONCE: usize = 2;
 /// Name server names looked up for one question of one zone.
@@ -191,7 +196,10 @@ impl<'a> Asking<'a> {
         let now = walker.world.clock.now();
         let known = walker.cache.servers.get(address);
         let look = |known: &Known| known.with(|s| (s.standing(&cut.zone, now), s.srtt()));
-        let (standing, srtt) = known.as_ref().map_or((Standing::Good, None), look);
+        let (mut standing, srtt) = known.as_ref().map_or((Standing::Good, None), look);
+        if known.is_some() && cut.kind != CutKind::Forward {
+            standing = standing.max(walker.cache.crowds.standing(address, &cut.zone, now));
+        }
         self.candidates.push(Candidate {
             address,
             known,
@@ -200,6 +208,7 @@ impl<'a> Asking<'a> {
             under_way: 0,
             // What it says of this zone has proven bogus a moment ago.
             flawed: request.avoids(&cut.zone, address),
+            crowd: None,
             overrun: false,
             heard: Arc::default(),
             standing,
@@ -266,16 +275,21 @@ impl<'a> Asking<'a> {
     /// there is nothing else to wait for. Each request of a flood that waits on takes room.
     fn is_in_vain(&mut self) -> bool {
         let now = self.now();
-        let zone = &self.context.cut.zone;
+        let crowds = &self.context.walker.cache.crowds;
         let mut in_vain = self.names.is_empty() && self.lookups_under_way == 0 && self.second_hand.is_none();
         for candidate in &mut self.candidates {
-            let asked = candidate.known.as_ref().filter(|_| candidate.tries > 0);
-            let (overrun, silent) = asked.map_or((false, false), |known| {
-                known.with(|s| (s.is_overrun(now), s.standing(zone, now) == Standing::Silent))
-            });
+            let (mut overrun, mut silent) = (false, candidate.standing == Standing::Silent);
+            if let (Some(crowd), Some(known)) = (candidate.crowd, &candidate.known) {
+                let patience = known.with(|s| s.repeat_patience());
+                overrun = crowds.is_overrun(crowd, now, patience);
+                // Who probes waits to the end: the server may be slower than it was.
+                silent = overrun
+                    && candidate.standing != Standing::Probe
+                    && crowds.standing_of(crowd, now) == Standing::Silent;
+                overrun &= silent || !crowds.may_ask_for_all(crowd, now, patience);
+            }
             candidate.overrun = overrun;
-            in_vain &=
-                (overrun && silent) || (candidate.tries == 0 && candidate.standing == Standing::Silent);
+            in_vain &= silent;
         }
         in_vain
     }
@@ -336,10 +350,16 @@ impl<'a> Asking<'a> {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         let server = candidate.address;
         let known = candidate.known.get_or_insert_with(|| context.walker.cache.servers.known(server)).clone();
-        let patience = known.with(|s| if others { s.patience() } else { s.repeat_patience() });
-        // Each further wait is half of one longer, not twice as long: where half of all datagrams are lost, the
-        // seventh try counts, and where all are, the tries are few.
-        self.hedge_at = Some(now + patience * (2 + u32::from(candidate.tries)) / 2);
+        let (patience, alone) = known.with(|s| (s.patience(), s.repeat_patience()));
+        if context.cut.kind != CutKind::Forward {
+            // Whom the operator names is asked as often as ever.
+            let crowds = &context.walker.cache.crowds;
+            let crowd = candidate.crowd.get_or_insert_with(|| crowds.whose(server, &context.cut.zone));
+            crowds.asked(*crowd, now, alone);
+        }
+        let patience = if others { patience } else { alone };
+        let halves = WAITS.get(usize::from(candidate.tries)).copied().unwrap_or(LONGEST_WAIT);
+        self.hedge_at = Some(now + patience * halves / 2);
         candidate.tries += 1;
         candidate.under_way += 1;
         let (name, heard) = (candidate.name.clone(), Arc::clone(&candidate.heard));
@@ -393,6 +413,10 @@ impl<'a> Asking<'a> {
         let candidate = self.candidates.get_mut(index)?;
         candidate.under_way = candidate.under_way.saturating_sub(1);
         let address = candidate.address;
+        if let Some(crowd) = candidate.crowd.filter(|_| candidate.heard.load(Ordering::Relaxed)) {
+            let Context { walker, .. } = self.context;
+            walker.cache.crowds.heard(crowd, walker.world.clock.now());
+        }
         match result {
             Ok(received) => match self.read(address, &received) {
                 Read { reply: Reply::Unusable(flaw), .. } => self.flawed(index, flaw),
@@ -476,7 +500,8 @@ impl<'a> Asking<'a> {
     fn failure(&self) -> Arc<Failure> {
         let Context { walker, cut, question, scope, request, .. } = self.context;
         let now = self.now();
-        let asked = self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed);
+        // That many wait for it in vain for this zone says nothing about others.
+        let asked = self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed && !c.overrun);
         for known in asked.filter_map(|c| c.known.as_ref()) {
             known.with(|s| s.gave_up(now));
         }

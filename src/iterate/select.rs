@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::cache::crowds::Whose;
 use crate::cache::servers::{Known, Standing};
 use crate::wire::Name;
 use crate::world::Rng;
@@ -36,7 +37,9 @@ pub struct Candidate {
     pub under_way: u8,
     /// It answered, and it was of no use.
     pub flawed: bool,
-    /// Many wait for it in vain; as remembered when another was last looked for.
+    /// Those who wait for it, once it was asked.
+    pub crowd: Option<Whose>,
+    /// They are many and wait in vain; as remembered when another was last looked for.
     pub overrun: bool,
     /// Something came from it already: asking again would not help.
     pub heard: Arc<AtomicBool>,
@@ -100,6 +103,7 @@ mod tests {
             tries: 0,
             under_way: 0,
             flawed: false,
+            crowd: None,
             overrun: false,
             heard: Arc::default(),
             standing,

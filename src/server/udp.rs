@@ -45,7 +45,7 @@ const RUSH: usize = 4;
 const IN_A_ROW: usize = BATCH;
 
 /// Requests in flight from which on an answer that was found waits until what has come meanwhile has been
-/// looked at too: more answers are about to be found, and leave with it. Measured: docs/measurements.md.
+/// looked at too: more answers are about to be found, and leave with it (docs/decisions/0013).
 const BUSY: usize = 8;
 
 /// After an error that is not about one datagram, so that a broken socket does not spin.
@@ -230,6 +230,7 @@ pub async fn serve<R: Respond>(
             }
             Err(e) => {
                 tracing::warn!(error = %e, "receiving by UDP");
+                listener.deliver().await; // what others have posted is not kept back by that
                 tokio::time::sleep(ERROR_PAUSE).await;
             }
         }
@@ -289,7 +290,7 @@ async fn answer_batch<R: Respond>(
             next = Next::Yield;
         }
     }
-    listener.send_posted().await?;
+    listener.deliver().await;
     Ok(next)
 }
 

@@ -194,7 +194,6 @@ impl Upstream {
             return Attempt::Failed(AskError::Limit(limit));
         }
         let outgoing = self.build(request, query, manner);
-        query.known.with(|s| s.asked(sent_at));
         let exchange = request.trace.open();
         request.trace.note(query.scope, || Event::Sent {
             exchange,

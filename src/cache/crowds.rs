@@ -1,0 +1,295 @@
+//! Questions that wait for one server of one zone in vain, many at a time.
+//!
+//! A flood of names that nobody has asked for before, below a zone whose server says nothing (water
+//! torture), must not be answered with a flood: each of its questions would be repeated, and would wait for
+//! as long as one may. Nor may it make the server's other zones suffer, which have nothing to do with it.
+//!
+//! Knows: how many have been asked since anything came, for a table's worth of servers and zones; when that
+//! is no loss any more. Does not know: round-trip times, which server to ask (`iterate::select`). A table
+//! of fixed size, found by a seeded hash: of two in one place the one that is asked more stays. What is
+//! forgotten costs a repeat. Shown by: the tests below, `tests/mute.rs`; `../shared/attacks` torture.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::servers::Standing;
+use crate::wire::Name;
+use crate::world::lock;
+
+/// So many, for longer than one reply may take, are overrun: one asks again for all.
+pub const OVERRUN: u32 = 64;
+/// So many, and for [`MUTE_FOR`], make the server silent for the zone.
+pub const MUTE: u32 = 256;
+/// See [`MUTE`]. The longest round trips, by satellite, take 700 ms.
+pub const MUTE_FOR: Duration = Duration::from_secs(1);
+/// The same where something came within [`LATELY`]: a server that drops some names answers others.
+pub const MUTE_FOR_HEARD: Duration = Duration::from_secs(2);
+/// See [`MUTE_FOR_HEARD`].
+const LATELY: Duration = Duration::from_secs(10);
+/// While it is silent one question goes there so often.
+pub const PROBE: Duration = Duration::from_secs(1);
+/// Nobody waits any more for what was asked so long ago.
+const FORGOTTEN: Duration = Duration::from_secs(3);
+/// Places for a server and a zone, of 112 octets: floods come below a few.
+const PLACES: usize = 1_024;
+
+/// A server and a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whose(u64);
+
+/// Those who wait.
+#[derive(Clone, Copy, Debug)]
+struct Crowd {
+    whose: Whose,
+    /// Asked since anything came.
+    count: u32,
+    /// When the first and the last of them was asked.
+    since: Instant,
+    last: Instant,
+    heard: Option<Instant>,
+    /// When the next may ask for all.
+    repeat_at: Option<Instant>,
+    /// Silent; and when the next question may go there.
+    probe_at: Option<Instant>,
+}
+
+impl Crowd {
+    fn of(whose: Whose, now: Instant) -> Crowd {
+        Crowd { whose, count: 0, since: now, last: now, heard: None, repeat_at: None, probe_at: None }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.duration_since(self.last) >= FORGOTTEN
+    }
+
+    fn is_overrun(&self, now: Instant, patience: Duration) -> bool {
+        self.count >= OVERRUN && !self.is_over(now) && now.duration_since(self.since) >= patience
+    }
+}
+
+/// All of them.
+pub struct Crowds {
+    places: Vec<Mutex<Option<Crowd>>>,
+    keys: RandomState,
+    base: Instant,
+    /// Milliseconds after `base` until which some server may be silent; mostly none is, and then nobody looks.
+    quiet_from: AtomicU64,
+}
+
+impl Default for Crowds {
+    fn default() -> Crowds {
+        let places = std::iter::repeat_with(Mutex::default).take(PLACES).collect();
+        Crowds { places, keys: RandomState::new(), base: Instant::now(), quiet_from: AtomicU64::new(0) }
+    }
+}
+
+impl Crowds {
+    /// The server, for the zone.
+    pub fn whose(&self, server: SocketAddr, zone: &Name) -> Whose {
+        Whose(self.keys.hash_one((server, zone)))
+    }
+
+    fn with<T>(&self, whose: Whose, look: impl FnOnce(&mut Option<Crowd>) -> T) -> Option<T> {
+        self.places.get(whose.0 as usize % PLACES).map(|place| look(&mut lock(place)))
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.base).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A question leaves. `patience`: how long its reply may take.
+    pub fn asked(&self, whose: Whose, now: Instant, patience: Duration) {
+        let until = self.with(whose, |place| {
+            let crowd = place.get_or_insert_with(|| Crowd::of(whose, now));
+            if crowd.whose != whose {
+                crowd.count = crowd.count.saturating_sub(1);
+                if crowd.count > 0 && !crowd.is_over(now) {
+                    return None;
+                }
+                *crowd = Crowd::of(whose, now);
+            }
+            if crowd.count == 0 || crowd.is_over(now) {
+                *crowd = Crowd { heard: crowd.heard, ..Crowd::of(whose, now) };
+            }
+            (crowd.count, crowd.last) = (crowd.count.saturating_add(1), now);
+            let lately = crowd.heard.is_some_and(|heard| now.duration_since(heard) < LATELY);
+            let mute_for = if lately { MUTE_FOR_HEARD } else { MUTE_FOR };
+            let long = now.duration_since(crowd.since) >= mute_for.max(2 * patience);
+            if crowd.count >= MUTE && long && crowd.probe_at.is_none_or(|at| now >= at) {
+                crowd.probe_at = Some(now + PROBE);
+            }
+            crowd.probe_at.map(|at| self.millis(at + FORGOTTEN))
+        });
+        if let Some(Some(until)) = until {
+            self.quiet_from.fetch_max(until, Ordering::Relaxed);
+        }
+    }
+
+    /// Something came for the zone, be it of no use.
+    pub fn heard(&self, whose: Whose, now: Instant) {
+        self.with(whose, |place| {
+            if let Some(crowd) = place.as_mut().filter(|crowd| crowd.whose == whose) {
+                *crowd = Crowd { heard: Some(now), ..Crowd::of(whose, now) };
+            }
+        });
+    }
+
+    /// Do so many wait, and for longer than a reply may take, that it is no loss?
+    pub fn is_overrun(&self, whose: Whose, now: Instant, patience: Duration) -> bool {
+        let mine = |place: &mut Option<Crowd>| place.filter(|crowd| crowd.whose == whose);
+        self.with(whose, mine).flatten().is_some_and(|crowd| crowd.is_overrun(now, patience))
+    }
+
+    /// May one of those who wait ask again? Where many were lost at once and nobody new asks, nothing else
+    /// would find out that the server is there.
+    pub fn may_ask_for_all(&self, whose: Whose, now: Instant, patience: Duration) -> bool {
+        self.with(whose, |place| match place {
+            Some(crowd) if crowd.whose == whose && crowd.is_overrun(now, patience) => {
+                let may = crowd.repeat_at.is_none_or(|at| now >= at);
+                if may {
+                    crowd.repeat_at = Some(now + patience);
+                }
+                may
+            }
+            _ => true,
+        })
+        .unwrap_or(true)
+    }
+
+    /// How the server may be used for the zone, as far as this is known.
+    pub fn standing(&self, server: SocketAddr, zone: &Name, now: Instant) -> Standing {
+        if self.millis(now) >= self.quiet_from.load(Ordering::Relaxed) {
+            return Standing::Good;
+        }
+        self.standing_of(self.whose(server, zone), now)
+    }
+
+    /// The same.
+    pub fn standing_of(&self, whose: Whose, now: Instant) -> Standing {
+        let mine = |place: &mut Option<Crowd>| place.filter(|c| c.whose == whose && !c.is_over(now));
+        match self.with(whose, mine).flatten().and_then(|crowd| crowd.probe_at) {
+            Some(at) if now < at => Standing::Silent,
+            Some(_) => Standing::Probe,
+            None => Standing::Good,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(40);
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    struct Of {
+        crowds: Crowds,
+        server: SocketAddr,
+        zone: Name,
+    }
+
+    impl Of {
+        fn new() -> Of {
+            Of {
+                crowds: Crowds::default(),
+                server: SocketAddr::from(([192, 0, 2, 1], 53)),
+                zone: "z.".parse().unwrap(),
+            }
+        }
+
+        fn whose(&self) -> Whose {
+            self.crowds.whose(self.server, &self.zone)
+        }
+
+        fn asked(&self, times: u32, now: Instant) {
+            (0..times).for_each(|_| self.crowds.asked(self.whose(), now, PATIENCE));
+        }
+
+        fn is_overrun(&self, now: Instant) -> bool {
+            self.crowds.is_overrun(self.whose(), now, PATIENCE)
+        }
+
+        fn standing(&self, now: Instant) -> Standing {
+            self.crowds.standing(self.server, &self.zone, now)
+        }
+    }
+
+    #[test]
+    fn many_unanswered_questions_are_no_loss() {
+        let (of, start) = (Of::new(), Instant::now());
+        of.asked(OVERRUN, start);
+        assert!(!of.is_overrun(start + PATIENCE / 2), "the reply to the first may be on its way");
+        assert!(of.is_overrun(start + PATIENCE));
+        of.crowds.heard(of.whose(), start + PATIENCE);
+        assert!(!of.is_overrun(start + PATIENCE));
+    }
+
+    #[test]
+    fn one_asks_for_all() {
+        let (of, start) = (Of::new(), Instant::now());
+        of.asked(OVERRUN, start);
+        let now = start + PATIENCE;
+        let may = |now| of.crowds.may_ask_for_all(of.whose(), now, PATIENCE);
+        assert!(may(now) && !may(now) && !may(now + PATIENCE / 2) && may(now + PATIENCE));
+        of.crowds.heard(of.whose(), now);
+        assert!(may(now) && may(now), "it is there again");
+    }
+
+    #[test]
+    fn more_make_it_silent_for_the_zone_until_it_is_heard() {
+        let (of, start) = (Of::new(), Instant::now());
+        of.asked(MUTE, start);
+        assert_eq!(of.standing(start), Standing::Good);
+        let now = start + MUTE_FOR;
+        of.asked(1, now);
+        assert_eq!(of.standing(now), Standing::Silent);
+        assert_eq!(of.crowds.standing(of.server, &"other.".parse().unwrap(), now), Standing::Good);
+        assert_eq!(of.standing(now + PROBE), Standing::Probe);
+        of.asked(1, now + PROBE);
+        assert_eq!(of.standing(now + PROBE), Standing::Silent, "one at a time");
+        of.crowds.heard(of.whose(), now + PROBE);
+        assert_eq!(of.standing(now + PROBE), Standing::Good);
+        of.asked(MUTE, now + PROBE);
+        of.asked(1, now + PROBE + MUTE_FOR);
+        assert_eq!(of.standing(now + PROBE + MUTE_FOR), Standing::Good, "it answers some");
+        of.asked(1, now + PROBE + MUTE_FOR_HEARD);
+        assert_eq!(of.standing(now + PROBE + MUTE_FOR_HEARD), Standing::Silent);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_forgotten() {
+        let (of, start) = (Of::new(), Instant::now());
+        of.asked(1, start);
+        let later = start + Duration::from_secs(3_600);
+        of.asked(MUTE - 1, later);
+        assert!(!of.is_overrun(later + PATIENCE / 2));
+        assert_eq!(of.standing(later), Standing::Good);
+        of.asked(1, later + MUTE_FOR);
+        assert_eq!(of.standing(later + MUTE_FOR), Standing::Silent);
+        assert_eq!(of.standing(later + MUTE_FOR + FORGOTTEN), Standing::Good);
+    }
+
+    #[test]
+    fn of_two_in_one_place_the_busier_stays() {
+        let (of, start) = (Of::new(), Instant::now());
+        let other = Whose(of.whose().0 ^ (1 << 63)); // in the same place
+        for n in 0..400 {
+            of.asked(1, start + ms(n));
+            if n % 4 == 0 {
+                of.crowds.asked(other, start + ms(n), PATIENCE);
+            }
+        }
+        assert!(of.is_overrun(start + ms(400)));
+        assert!(!of.crowds.is_overrun(other, start + ms(400), PATIENCE));
+        of.crowds.asked(other, start + FORGOTTEN + ms(400), PATIENCE);
+        assert!(!of.is_overrun(start + FORGOTTEN + ms(400)));
+    }
+}
