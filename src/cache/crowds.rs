@@ -21,7 +21,7 @@ use super::servers::Standing;
 use crate::wire::Name;
 use crate::world::lock;
 
-/// So many, for longer than one reply may take, are overrun: one asks again for all.
+/// So many who wait, for longer than one reply may take, are overrun: one asks again for all.
 pub const OVERRUN: u32 = 64;
 /// So many, and for [`MUTE_FOR`], make the server silent for the zone.
 pub const MUTE: u32 = 256;
@@ -35,7 +35,7 @@ const LATELY: Duration = Duration::from_secs(10);
 pub const PROBE: Duration = Duration::from_secs(1);
 /// Nobody waits any more for what was asked so long ago.
 const FORGOTTEN: Duration = Duration::from_secs(3);
-/// Places for a server and a zone, of 112 octets: floods come below a few.
+/// Places for a server and a zone, of 104 octets: floods come below a few.
 const PLACES: usize = 1_024;
 
 /// A server and a zone.
@@ -77,14 +77,14 @@ pub struct Crowds {
     places: Vec<Mutex<Option<Crowd>>>,
     keys: RandomState,
     base: Instant,
-    /// Milliseconds after `base` until which some server may be silent; mostly none is, and then nobody looks.
-    quiet_from: AtomicU64,
+    /// Milliseconds after `base` from which no server is silent any more; mostly none is, and then nobody looks.
+    none_from: AtomicU64,
 }
 
 impl Default for Crowds {
     fn default() -> Crowds {
         let places = std::iter::repeat_with(Mutex::default).take(PLACES).collect();
-        Crowds { places, keys: RandomState::new(), base: Instant::now(), quiet_from: AtomicU64::new(0) }
+        Crowds { places, keys: RandomState::new(), base: Instant::now(), none_from: AtomicU64::new(0) }
     }
 }
 
@@ -120,13 +120,14 @@ impl Crowds {
             let lately = crowd.heard.is_some_and(|heard| now.duration_since(heard) < LATELY);
             let mute_for = if lately { MUTE_FOR_HEARD } else { MUTE_FOR };
             let long = now.duration_since(crowd.since) >= mute_for.max(2 * patience);
-            if crowd.count >= MUTE && long && crowd.probe_at.is_none_or(|at| now >= at) {
+            let is_mute = crowd.probe_at.is_some() || (crowd.count >= MUTE && long);
+            if is_mute && crowd.probe_at.is_none_or(|at| now >= at) {
                 crowd.probe_at = Some(now + PROBE);
             }
             crowd.probe_at.map(|at| self.millis(at + FORGOTTEN))
         });
         if let Some(Some(until)) = until {
-            self.quiet_from.fetch_max(until, Ordering::Relaxed);
+            self.none_from.fetch_max(until, Ordering::Relaxed);
         }
     }
 
@@ -163,7 +164,7 @@ impl Crowds {
 
     /// How the server may be used for the zone, as far as this is known.
     pub fn standing(&self, server: SocketAddr, zone: &Name, now: Instant) -> Standing {
-        if self.millis(now) >= self.quiet_from.load(Ordering::Relaxed) {
+        if self.millis(now) >= self.none_from.load(Ordering::Relaxed) {
             return Standing::Good;
         }
         self.standing_of(self.whose(server, zone), now)
@@ -179,6 +180,8 @@ impl Crowds {
         }
     }
 }
+
+const _: () = assert!(size_of::<Mutex<Option<Crowd>>>() <= 104);
 
 #[cfg(test)]
 mod tests {

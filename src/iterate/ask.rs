@@ -37,8 +37,8 @@ pub const TIME_PER_ZONE: Duration = Duration::from_millis(2_800);
 const TIME_FOR_BETTER: Duration = Duration::from_millis(400);
 /// Useless replies to one question after which the zone counts as broken.
 pub const MAX_FLAWS: usize = 6;
-/// Waits for one server after the first, second and further try, in halves of its patience. Short at first: where
-/// a fifth of all datagrams is lost one question in a hundred needs the fourth try. Then longer: where all are lost for
+/// Waits after the first, second and further try of one server, in halves of its patience. Short at first: where
+/// a fifth of all exchanges fails one question in a hundred needs the fourth try. Then longer: where all fail for
 /// half a second, the last try must find the server back.
 const WAITS: [u32; 5] = [2, 3, 4, 8, LONGEST_WAIT];
 const LONGEST_WAIT: u32 = 14;
@@ -285,11 +285,12 @@ impl<'a> Asking<'a> {
                 // Who probes waits to the end: the server may be slower than it was.
                 silent = overrun
                     && candidate.standing != Standing::Probe
+                    && !candidate.heard.load(Ordering::Relaxed)
                     && crowds.standing_of(crowd, now) == Standing::Silent;
                 overrun &= silent || !crowds.may_ask_for_all(crowd, now, patience);
             }
             candidate.overrun = overrun;
-            in_vain &= silent;
+            in_vain &= silent || (candidate.flawed && candidate.under_way == 0);
         }
         in_vain
     }
@@ -350,12 +351,14 @@ impl<'a> Asking<'a> {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         let server = candidate.address;
         let known = candidate.known.get_or_insert_with(|| context.walker.cache.servers.known(server)).clone();
+        let mut in_a_crowd = false;
         let (patience, alone) = known.with(|s| (s.patience(), s.repeat_patience()));
         if context.cut.kind != CutKind::Forward {
-            // Whom the operator names is asked as often as ever.
+            // A forwarder's crowd would be of all names, and there is nobody else to ask.
             let crowds = &context.walker.cache.crowds;
             let crowd = candidate.crowd.get_or_insert_with(|| crowds.whose(server, &context.cut.zone));
             crowds.asked(*crowd, now, alone);
+            in_a_crowd = crowds.is_overrun(*crowd, now, alone);
         }
         let patience = if others { patience } else { alone };
         let halves = WAITS.get(usize::from(candidate.tries)).copied().unwrap_or(LONGEST_WAIT);
@@ -375,6 +378,7 @@ impl<'a> Asking<'a> {
                 purpose,
                 scope: context.scope.id,
                 until: context.until,
+                in_a_crowd,
                 heard,
             };
             let result = context.walker.upstream.query(context.request, &query).await;
@@ -500,10 +504,13 @@ impl<'a> Asking<'a> {
     fn failure(&self) -> Arc<Failure> {
         let Context { walker, cut, question, scope, request, .. } = self.context;
         let now = self.now();
-        // That many wait for it in vain for this zone says nothing about others.
-        let asked = self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed && !c.overrun);
-        for known in asked.filter_map(|c| c.known.as_ref()) {
-            known.with(|s| s.gave_up(now));
+        for candidate in self.candidates.iter().filter(|c| c.tries > 0 && !c.flawed) {
+            let Some(known) = &candidate.known else { continue };
+            let patience = known.with(|s| s.repeat_patience());
+            // That many wait for it in vain for this zone says nothing about others.
+            if candidate.crowd.is_none_or(|crowd| !walker.cache.crowds.is_overrun(crowd, now, patience)) {
+                known.with(|s| s.gave_up(now));
+            }
         }
         let owner = question.name.clone();
         let failure = if let Some(limit) = self.limit {

@@ -216,6 +216,7 @@ pub async fn serve<R: Respond>(
             && let Some(e) = listener.socket.take_error()
         {
             tracing::warn!(error = %e, "receiving by UDP");
+            listener.deliver().await;
             tokio::time::sleep(ERROR_PAUSE).await;
         }
         let next = answer_batch(&listener, &mut batch, &respond, &load).await;

@@ -71,6 +71,8 @@ pub struct Query<'a> {
     pub scope: u32,
     /// When the caller stops waiting.
     pub until: Instant,
+    /// Many wait for the server in vain for this zone: that it keeps silent says nothing about others.
+    pub in_a_crowd: bool,
     /// Set as soon as anything came from the server.
     pub heard: Arc<AtomicBool>,
 }
@@ -131,6 +133,7 @@ enum Attempt {
 /// Notes that a server kept silent when the exchange is given up before it answered.
 struct Waiting<'a> {
     server: &'a Known,
+    in_a_crowd: bool,
     since: Instant,
     over: bool,
 }
@@ -143,7 +146,7 @@ impl Drop for Waiting<'_> {
         let now = Instant::now();
         let waited = now.duration_since(self.since);
         self.server.with(|s| {
-            if waited >= s.patience() {
+            if waited >= s.patience() && !self.in_a_crowd {
                 s.was_slow(waited, now);
             }
         });
@@ -211,7 +214,8 @@ impl Upstream {
             Transport::Tcp => query.until.min(sent_at + TCP_PATIENCE),
         };
         let accept = |reply: &[u8]| outgoing.accepts(reply, manner);
-        let mut waiting = Waiting { server: query.known, since: sent_at, over: false };
+        let mut waiting =
+            Waiting { server: query.known, in_a_crowd: query.in_a_crowd, since: sent_at, over: false };
         let result = self
             .world
             .network
@@ -256,7 +260,9 @@ impl Upstream {
             }
             ExchangeError::TimedOut => {
                 request.trace.note(query.scope, || Event::Silent { exchange, server });
-                query.known.with(|s| s.was_silent(now));
+                if !query.in_a_crowd {
+                    query.known.with(|s| s.was_silent(now));
+                }
                 Attempt::Failed(AskError::Silent)
             }
             ExchangeError::Io(error) if says_something_of_server(&error) => {
