@@ -104,15 +104,17 @@ struct Listener {
     socket: Datagrams,
     wildcard: bool,
     outbox: RefCell<Outbox>,
-    /// Who empties the outbox, if that sleeps.
-    postman: Cell<Option<Waker>>,
+    /// Who empties the outbox, and whether that sleeps.
+    postman: RefCell<Option<Waker>>,
+    asleep: Cell<bool>,
 }
 
 impl Listener {
     fn new(socket: std::net::UdpSocket) -> io::Result<Listener> {
         let wildcard = socket.local_addr()?.ip().is_unspecified();
         let outbox = RefCell::new(Outbox::new(wildcard));
-        Ok(Listener { socket: Datagrams::new(socket)?, wildcard, outbox, postman: Cell::default() })
+        let (postman, asleep) = (RefCell::default(), Cell::default());
+        Ok(Listener { socket: Datagrams::new(socket)?, wildcard, outbox, postman, asleep })
     }
 
     /// Fills the batch; empty when nothing is there. One with few in it has emptied the socket, and the
@@ -148,8 +150,10 @@ impl Listener {
         if full {
             return self.send_posted().await;
         }
-        if let Some(postman) = self.postman.take() {
-            postman.wake();
+        if self.asleep.replace(false)
+            && let Some(postman) = &*self.postman.borrow()
+        {
+            postman.wake_by_ref();
         }
         Ok(())
     }
@@ -162,7 +166,11 @@ impl Listener {
             if !self.outbox.borrow().is_empty() {
                 return Poll::Ready(());
             }
-            self.postman.set(Some(context.waker().clone()));
+            let mut postman = self.postman.borrow_mut();
+            if !postman.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+                *postman = Some(context.waker().clone());
+            }
+            self.asleep.set(true);
             Poll::Pending
         })
         .await;
@@ -204,7 +212,7 @@ pub async fn serve<R: Respond>(
             event = listener.socket.event() => Some(event?),
             () = listener.posted() => None,
         };
-        listener.postman.set(None); // it is awake
+        listener.asleep.set(false);
         let Some(event) = event else {
             if load.in_flight() >= BUSY {
                 tokio::task::yield_now().await;
@@ -279,6 +287,7 @@ async fn answer_batch<R: Respond>(
     }
     listener.send_batch(batch).await?;
     let mut next = if more_may_have_come(batch) { Next::Rush } else { Next::Wait };
+    let found = others != 0;
     while others != 0 {
         let index = others.trailing_zeros() as usize;
         others &= others - 1;
@@ -291,7 +300,9 @@ async fn answer_batch<R: Respond>(
             next = Next::Yield;
         }
     }
-    listener.deliver().await;
+    if found {
+        listener.deliver().await;
+    }
     Ok(next)
 }
 
