@@ -22,17 +22,17 @@ use crate::wire::Name;
 use crate::world::lock;
 
 /// So many who wait, for longer than one reply may take, are overrun: one asks again for all.
-pub const OVERRUN: u32 = 64;
+const OVERRUN: u32 = 64;
 /// So many, and for [`MUTE_FOR`], make the server silent for the zone.
-pub const MUTE: u32 = 256;
+const MUTE: u32 = 256;
 /// See [`MUTE`]. The longest round trips, by satellite, take 700 ms.
-pub const MUTE_FOR: Duration = Duration::from_secs(1);
+const MUTE_FOR: Duration = Duration::from_secs(1);
 /// The same where something came within [`LATELY`]: a server that drops some names answers others.
-pub const MUTE_FOR_HEARD: Duration = Duration::from_secs(2);
+const MUTE_FOR_HEARD: Duration = Duration::from_secs(2);
 /// See [`MUTE_FOR_HEARD`].
 const LATELY: Duration = Duration::from_secs(10);
 /// While it is silent one question goes there so often.
-pub const PROBE: Duration = Duration::from_secs(1);
+const PROBE: Duration = Duration::from_secs(1);
 /// Nobody waits any more for what was asked so long ago.
 const FORGOTTEN: Duration = Duration::from_secs(3);
 /// Places for a server and a zone, of 104 octets: floods come below a few.
