@@ -51,11 +51,16 @@ impl Network for Everything {
 }
 
 /// A resolver that has to send one message for each name.
-pub fn service(mut config: Config, before: Before) -> Arc<Service> {
+pub fn service(config: Config, before: Before) -> Arc<Service> {
+    service_over(Arc::new(Everything(before)), config)
+}
+
+/// The same over another network.
+pub fn service_over(network: Arc<dyn Network>, mut config: Config) -> Arc<Service> {
     config.resolver.root_priming = false;
     config.resolver.qname_minimisation = false;
     config.dnssec.validation = false;
-    let world = World { network: Arc::new(Everything(before)), clock: Clock::system(), rng: Rng::seeded(1) };
+    let world = World { network, clock: Clock::system(), rng: Rng::seeded(1) };
     Service::with_local_names(Arc::new(config), world, LocalNames::Resolved)
 }
 

@@ -13,14 +13,12 @@ use std::time::Duration;
 
 use cnamed::cache::servers::MAX_PROBE;
 use cnamed::config::Config;
-use cnamed::rrset::{Question, RrType};
-use cnamed::server::{LocalNames, Service};
-use cnamed::wire::{Header, Message, MessageWriter};
-use cnamed::world::{
-    Accept, Arrival, BoxFuture, Clock, ExchangeError, Network, Rng, Routes, Transport, World,
-};
+use cnamed::server::Service;
+use cnamed::wire::Message;
+use cnamed::world::{Accept, Arrival, BoxFuture, ExchangeError, Network, Routes, Transport};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::binary::query;
 use crate::everything::{self, Everything};
 
 const STUB: &str = "[[stub]]\nzone = \"zone.test.\"\nservers = [\"192.0.2.53\"]\n";
@@ -40,9 +38,7 @@ fn run<F: Future<Output = ()>>(test: F) {
 
 async fn rcode(service: &Service, name: &str) -> u16 {
     let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711);
-    let mut writer = MessageWriter::new(1, Header::RD, 512);
-    writer.question(&Question::new(name.parse().unwrap(), RrType::A)).unwrap();
-    let answer = service.respond(&writer.finish(), client, Transport::Tcp).await.unwrap();
+    let answer = service.respond(&query(1, &format!("{name} A")), client, Transport::Tcp).await.unwrap();
     Message::parse(&answer).unwrap().rcode()
 }
 
@@ -244,13 +240,9 @@ impl Network for TcpOnly {
 #[test]
 fn who_is_heard_over_tcp_is_not_mute() {
     run(async {
-        let mut config = Config::parse(STUB, Path::new("test")).unwrap();
-        config.resolver.qname_minimisation = false;
-        config.dnssec.validation = false;
-        let everything = Everything(Box::new(|_| Box::pin(sleep(ms(20)))));
-        let network = Arc::new(TcpOnly(everything));
-        let world = World { network, clock: Clock::system(), rng: Rng::seeded(1) };
-        let service = Service::with_local_names(Arc::new(config), world, LocalNames::Resolved);
+        let config = Config::parse(STUB, Path::new("test")).unwrap();
+        let network = TcpOnly(Everything(Box::new(|_| Box::pin(sleep(ms(20))))));
+        let service = everything::service_over(Arc::new(network), config);
         assert!(ask(&service, "a", 200, 10).await.all_answered());
     });
 }

@@ -102,14 +102,14 @@ impl Crowds {
         u64::try_from(at.saturating_duration_since(self.base).as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A question leaves. `patience`: how long its reply may take.
-    pub fn asked(&self, whose: Whose, now: Instant, patience: Duration) {
-        let until = self.with(whose, |place| {
+    /// A question leaves. `patience`: how long its reply may take. Is it one of many that wait in vain?
+    pub fn asked(&self, whose: Whose, now: Instant, patience: Duration) -> bool {
+        self.with(whose, |place| {
             let crowd = place.get_or_insert_with(|| Crowd::of(whose, now));
             if crowd.whose != whose {
                 crowd.count = crowd.count.saturating_sub(1);
                 if crowd.count > 0 && !crowd.is_over(now) {
-                    return None;
+                    return false;
                 }
                 *crowd = Crowd::of(whose, now);
             }
@@ -124,11 +124,12 @@ impl Crowds {
             if is_mute && crowd.probe_at.is_none_or(|at| now >= at) {
                 crowd.probe_at = Some(now + PROBE);
             }
-            crowd.probe_at.map(|at| self.millis(at + FORGOTTEN))
-        });
-        if let Some(Some(until)) = until {
-            self.none_from.fetch_max(until, Ordering::Relaxed);
-        }
+            if let Some(at) = crowd.probe_at {
+                self.none_from.fetch_max(self.millis(at + FORGOTTEN), Ordering::Relaxed);
+            }
+            crowd.is_overrun(now, patience)
+        })
+        .unwrap_or(false)
     }
 
     /// Something came for the zone, be it of no use.
@@ -213,7 +214,7 @@ mod tests {
         }
 
         fn asked(&self, times: u32, now: Instant) {
-            (0..times).for_each(|_| self.crowds.asked(self.whose(), now, PATIENCE));
+            (0..times).for_each(|_| _ = self.crowds.asked(self.whose(), now, PATIENCE));
         }
 
         fn is_overrun(&self, now: Instant) -> bool {
@@ -231,6 +232,7 @@ mod tests {
         of.asked(OVERRUN, start);
         assert!(!of.is_overrun(start + PATIENCE / 2), "the reply to the first may be on its way");
         assert!(of.is_overrun(start + PATIENCE));
+        assert!(of.crowds.asked(of.whose(), start + PATIENCE, PATIENCE));
         of.crowds.heard(of.whose(), start + PATIENCE);
         assert!(!of.is_overrun(start + PATIENCE));
     }

@@ -233,7 +233,7 @@ impl<'a> Asking<'a> {
                         return self.outcome();
                     }
                     self.hedge_at = None;
-                    if self.is_in_vain() {
+                    if self.look_again() {
                         self.count_silent();
                         return self.outcome();
                     }
@@ -273,7 +273,7 @@ impl<'a> Asking<'a> {
 
     /// Looks again at those that were asked: `true` when all are overrun and by now known to be silent, and
     /// there is nothing else to wait for. Each request of a flood that waits on takes room.
-    fn is_in_vain(&mut self) -> bool {
+    fn look_again(&mut self) -> bool {
         let now = self.now();
         let crowds = &self.context.walker.cache.crowds;
         let mut in_vain = self.names.is_empty() && self.lookups_under_way == 0 && self.second_hand.is_none();
@@ -357,8 +357,7 @@ impl<'a> Asking<'a> {
             // A forwarder's crowd would be of all names, and there is nobody else to ask.
             let crowds = &context.walker.cache.crowds;
             let crowd = candidate.crowd.get_or_insert_with(|| crowds.whose(server, &context.cut.zone));
-            crowds.asked(*crowd, now, alone);
-            in_a_crowd = crowds.is_overrun(*crowd, now, alone);
+            in_a_crowd = crowds.asked(*crowd, now, alone);
         }
         let patience = if others { patience } else { alone };
         let halves = WAITS.get(usize::from(candidate.tries)).copied().unwrap_or(LONGEST_WAIT);

@@ -256,7 +256,7 @@ mod system {
                 wildcard,
                 headers: vec![blank(); BATCH],
                 parts: vec![no_part(); BATCH],
-                senders: Vec::with_capacity(BATCH),
+                senders: Vec::new(), // an outbox has none
                 names: Vec::with_capacity(BATCH),
                 controls,
             }

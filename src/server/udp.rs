@@ -287,7 +287,6 @@ async fn answer_batch<R: Respond>(
     }
     listener.send_batch(batch).await?;
     let mut next = if more_may_have_come(batch) { Next::Rush } else { Next::Wait };
-    let found = others != 0;
     while others != 0 {
         let index = others.trailing_zeros() as usize;
         others &= others - 1;
@@ -300,7 +299,7 @@ async fn answer_batch<R: Respond>(
             next = Next::Yield;
         }
     }
-    if found {
+    if !listener.outbox.borrow().is_empty() {
         listener.deliver().await;
     }
     Ok(next)
