@@ -15,6 +15,7 @@ pub mod late;
 pub mod load;
 pub mod pktinfo;
 pub mod tcp;
+pub mod turns;
 pub mod udp;
 pub mod worker;
 

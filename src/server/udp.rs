@@ -29,6 +29,7 @@ use super::batch::{Arrived, BATCH, Batch, Outbox};
 use super::load::{Load, Stop};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::pktinfo;
+use super::turns::Turns;
 use crate::datagrams::Datagrams;
 use crate::world::Transport;
 
@@ -204,7 +205,7 @@ pub async fn serve<R: Respond>(
     let listener = Rc::new(Listener::new(socket)?);
     let mut batch = Batch::new(listener.wildcard);
     let mut stopping = pin!(stop.requested());
-    let mut in_a_row = 0;
+    let (mut in_a_row, mut turns) = (0, Turns::default());
     loop {
         let event = tokio::select! {
             biased;
@@ -230,7 +231,13 @@ pub async fn serve<R: Respond>(
         let next = answer_batch(&listener, &mut batch, &respond, &load).await;
         in_a_row += batch.len();
         match next {
-            Ok(Next::Wait) => in_a_row = 0,
+            Ok(Next::Wait) => {
+                // What came in a rush goes on, and nothing else is to be done.
+                if in_a_row >= RUSH && load.in_flight() == 0 {
+                    let_others_run(&mut turns);
+                }
+                in_a_row = 0;
+            }
             Ok(Next::Rush) if in_a_row < IN_A_ROW => {}
             // The tasks that were just spawned get their turn before the next batch.
             Ok(Next::Rush | Next::Yield) => {
@@ -303,6 +310,15 @@ async fn answer_batch<R: Respond>(
         listener.deliver().await;
     }
     Ok(next)
+}
+
+/// Gives the core away for a moment if that spares a worker that is about to sleep from being woken.
+fn let_others_run(turns: &mut Turns) {
+    let from = Instant::now();
+    if turns.may_be_given(from) {
+        std::thread::yield_now();
+        turns.given(from, Instant::now());
+    }
 }
 
 /// Polls `work` once: most requests are answered from memory and need no task (which would cost
