@@ -300,12 +300,12 @@ impl<'a> Asking<'a> {
         self.candidates.iter().filter(|c| c.flawed).count().saturating_sub(self.without_route)
     }
 
-    /// Starts the next exchange unless one is under way that still has its time.
+    /// Starts the next exchange unless one is under way that still has its time. Where nobody was left to ask
+    /// when that one began, no time was set after which another is begun.
     fn start_if_idle(&mut self) {
-        let busy = self.candidates.iter().any(|c| c.under_way > 0) || self.lookups_under_way > 0;
+        let exchanging = self.candidates.iter().any(|c| c.under_way > 0) && self.hedge_at.is_some();
         let fresh = self.candidates.iter().any(|c| c.tries == 0 && !c.flawed && c.standing == Standing::Good);
-        let exchanging = self.candidates.iter().any(|c| c.under_way > 0);
-        if !busy || (!exchanging && fresh) {
+        if !exchanging && (fresh || self.lookups_under_way == 0) {
             self.start_something();
         }
     }
