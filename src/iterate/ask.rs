@@ -265,7 +265,7 @@ impl<'a> Asking<'a> {
                     }
                 }
             }
-            if self.limit.is_none() && self.tally_of_flaws() < MAX_FLAWS {
+            if self.limit.is_none() && self.tally_of_flaws() < MAX_FLAWS && self.now() < self.until {
                 self.start_if_idle();
             }
         }
