@@ -94,8 +94,10 @@ struct Asking<'a> {
     lookup_limit: Option<Limit>,
     /// A server's address is told by a zone that is being reached already.
     circle: bool,
-    /// When the next server is asked although one is still waited for.
+    /// When something else is begun although one thing is still waited for.
     hedge_at: Option<Instant>,
+    /// When another server may be asked, were one found that nobody has asked yet.
+    another_at: Instant,
     /// When the asking ends.
     until: Instant,
     /// From a server without authority: better than nothing.
@@ -140,6 +142,7 @@ impl<'a> Asking<'a> {
             lookup_limit: None,
             circle: false,
             hedge_at: None,
+            another_at: context.walker.world.clock.now(),
             until: context.until,
             second_hand: None,
         };
@@ -237,7 +240,9 @@ impl<'a> Asking<'a> {
                         self.count_silent();
                         return self.outcome();
                     }
-                    self.start_something();
+                    if self.may_begin() {
+                        self.start_something();
+                    }
                     if self.hedge_at.is_none() && self.candidates.iter().any(|c| c.overrun) {
                         self.hedge_at = Some(self.now() + UNKNOWN_REPEAT); // to look again
                     }
@@ -254,8 +259,13 @@ impl<'a> Asking<'a> {
                     self.lookups_under_way -= 1;
                     match addresses {
                         Ok(addresses) => {
+                            let known = self.candidates.len();
                             for address in addresses {
                                 self.add(server_at(address), Some(&server));
+                            }
+                            if self.candidates.len() > known {
+                                // Not after the longer wait before the same server is asked once more.
+                                self.hedge_at = self.hedge_at.map(|at| at.min(self.another_at));
                             }
                         }
                         Err(failure) => match failure.own_limit() {
@@ -265,7 +275,7 @@ impl<'a> Asking<'a> {
                     }
                 }
             }
-            if self.limit.is_none() && self.tally_of_flaws() < MAX_FLAWS && self.now() < self.until {
+            if self.may_begin() {
                 self.start_if_idle();
             }
         }
@@ -300,12 +310,17 @@ impl<'a> Asking<'a> {
         self.candidates.iter().filter(|c| c.flawed).count().saturating_sub(self.without_route)
     }
 
-    /// Starts the next exchange unless one is under way that still has its time. Where nobody was left to ask
-    /// when that one began, no time was set after which another is begun.
+    fn may_begin(&self) -> bool {
+        self.limit.is_none() && self.tally_of_flaws() < MAX_FLAWS && self.now() < self.until
+    }
+
+    /// Begins something unless what is under way still has its time. Where nothing was left to begin when that
+    /// time was set, there is none: what has just happened may have brought something.
     fn start_if_idle(&mut self) {
-        let exchanging = self.candidates.iter().any(|c| c.under_way > 0) && self.hedge_at.is_some();
+        let exchanging = self.candidates.iter().any(|c| c.under_way > 0);
         let fresh = self.candidates.iter().any(|c| c.tries == 0 && !c.flawed && c.standing == Standing::Good);
-        if !exchanging && (fresh || self.lookups_under_way == 0) {
+        let idle = !exchanging && (fresh || self.lookups_under_way == 0);
+        if idle || self.hedge_at.is_none() {
             self.start_something();
         }
     }
@@ -359,6 +374,7 @@ impl<'a> Asking<'a> {
             let crowd = candidate.crowd.get_or_insert_with(|| crowds.whose(server, &context.cut.zone));
             in_a_crowd = crowds.asked(*crowd, now, alone);
         }
+        self.another_at = now + patience;
         let patience = if others { patience } else { alone };
         let halves = WAITS.get(usize::from(candidate.tries)).copied().unwrap_or(LONGEST_WAIT);
         self.hedge_at = Some(now + patience * halves / 2);
