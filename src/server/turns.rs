@@ -6,7 +6,7 @@
 //! others want the core for work of their own, it would wait for them; so it does that only once in a
 //! while.
 //!
-//! Knows: times. Does not know: sockets.
+//! Knows: times. Does not know: sockets. Shown by: the test below.
 
 use std::time::Duration;
 
