@@ -46,6 +46,8 @@ impl Hasher for AsIs {
 pub(super) struct Blocks {
     cache: moka::sync::Cache<u64, Arc<[u8]>, BuildHasherDefault<AsIs>>,
     seed: RandomState,
+    /// moka's measure of being full.
+    half: u64,
 }
 
 impl Blocks {
@@ -55,7 +57,7 @@ impl Blocks {
             .weigher(|_: &u64, block: &Arc<[u8]>| OVERHEAD.saturating_add(allocated(block.len())))
             .eviction_policy(policy)
             .build_with_hasher(BuildHasherDefault::default());
-        Blocks { cache, seed: RandomState::new() }
+        Blocks { cache, seed: RandomState::new(), half: octets / 2 }
     }
 
     /// Where the block of `name`, in wire form and of any case, and `kind` is, if it is.
@@ -69,6 +71,12 @@ impl Blocks {
         }
         hasher.write_u16(kind);
         Place(hasher.finish())
+    }
+
+    /// Does it matter which of them are used? moka counts uses from half full on, and drops nothing before it
+    /// is full.
+    pub(super) fn minds_use(&self) -> bool {
+        self.cache.weighted_size() >= self.half
     }
 
     /// Whatever is there; it counts as used.
@@ -107,6 +115,19 @@ pub(super) fn allocated(octets: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn use_matters_from_half_full_on() {
+        const EACH: u64 = 512; // with `OVERHEAD`
+        let blocks = Blocks::new(10 * EACH, EvictionPolicy::tiny_lfu());
+        let mut minded = Vec::new();
+        for number in 0..7 {
+            blocks.insert(Place(number), Arc::from(vec![0; 240]));
+            blocks.cache.run_pending_tasks();
+            minded.push(blocks.minds_use());
+        }
+        assert_eq!(minded, [false, false, false, false, true, true, true]);
+    }
 
     #[test]
     fn size_classes() {

@@ -120,9 +120,10 @@ impl RrSets {
         }
     }
 
-    /// Somebody is using what is there, without looking it up.
-    pub fn touch(&self, place: Place) {
-        self.store.touch(place);
+    /// Somebody is using what is there, without looking it up. `false`: there is so much room that nobody needs
+    /// to know.
+    pub fn touch(&self, places: impl Iterator<Item = Place>) -> bool {
+        self.store.touch(places)
     }
 
     /// Is anything served past its time?

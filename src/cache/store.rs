@@ -36,9 +36,13 @@ impl Store {
         self.find(place, name, rtype)?.unpack(self.base).map(|(_, entry)| entry)
     }
 
-    /// What is there is in use.
-    pub(super) fn touch(&self, place: Place) {
-        self.blocks.get(place);
+    /// What is there is in use. `false`: nobody needs to know yet.
+    pub(super) fn touch(&self, places: impl Iterator<Item = Place>) -> bool {
+        let minds = self.blocks.minds_use();
+        if minds {
+            places.for_each(|place| drop(self.blocks.get(place)));
+        }
+        minds
     }
 
     pub(super) fn terms(&self, name: &Name, rtype: RrType) -> Option<Terms> {

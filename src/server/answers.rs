@@ -131,13 +131,13 @@ impl Kept {
         stands
     }
 
-    /// Is it time for what was to be done `at`? Then the next time is after a `pause`.
-    fn is_time(&mut self, at: usize, now: u64, pause: u64) -> bool {
-        let due = self.number(at) <= now;
-        if due {
+    /// Does what was to be done `at` when it was time, if `done` says so; the next time is after a `pause`.
+    fn do_in_time(&mut self, at: usize, now: u64, pause: u64, done: impl FnOnce(&Kept) -> bool) -> bool {
+        let done = self.number(at) <= now && done(self);
+        if done {
             self.set_number(at, now.saturating_add(pause));
         }
-        due
+        done
     }
 
     fn octets(&self) -> usize {
@@ -204,14 +204,14 @@ impl Answers {
         Answers { sets, most_sets, keys: RandomState::new(), kept: 0, octets: 0, limit, hand: 0 }
     }
 
-    /// The answer to `ask` if there is one that is good at the moment `now`. What it was made from is told
-    /// to `touch` from time to time.
+    /// The answer to `ask` if there is one that is good at the moment `now`. From time to time `touch` is told
+    /// what it was made from; `false` from it: that was not needed, so it is asked again next time.
     pub fn get(
         &mut self,
         ask: &Ask<'_>,
         now: u64,
         stamps: &Stamps,
-        touch: impl FnMut(Place),
+        touch: impl FnOnce(&mut dyn Iterator<Item = Place>) -> bool,
     ) -> Option<Ready<'_>> {
         let hash = self.hash(ask.key());
         let (index, way) = self.find(hash, ask.key())?;
@@ -223,12 +223,10 @@ impl Answers {
             (*mark, *kept) = (0, Kept::default());
             return None;
         }
-        if kept.is_time(REFRESH_AT, now, REFRESH_PAUSE) {
+        if kept.do_in_time(REFRESH_AT, now, REFRESH_PAUSE, |_| true) {
             return None;
         }
-        if kept.is_time(TOUCH_AT, now, TOUCH_EVERY) {
-            kept.places().for_each(touch);
-        }
+        kept.do_in_time(TOUCH_AT, now, TOUCH_EVERY, |kept| touch(&mut kept.places()));
         *mark |= USED;
         Some(kept.ready())
     }
@@ -357,7 +355,7 @@ mod tests {
     }
 
     fn has(answers: &mut Answers, name: &str, now: u64, stamps: &Stamps) -> bool {
-        answers.get(&Ask::peek(&packet(name)).unwrap(), now, stamps, |_| {}).is_some()
+        answers.get(&Ask::peek(&packet(name)).unwrap(), now, stamps, |_| false).is_some()
     }
 
     /// Octets and packets.
@@ -423,15 +421,20 @@ mod tests {
         keep_until(&mut answers, "a.", u64::MAX, &rested, u64::MAX);
         let packet = packet("a.");
         let ask = Ask::peek(&packet).unwrap();
-        let mut told = |now| {
-            let mut places = Vec::new();
-            assert!(answers.get(&ask, now, &stamps, |place| places.push(place.0)).is_some());
-            places
+        let mut told = |now, minded| {
+            let mut told = Vec::new();
+            let touch = |places: &mut dyn Iterator<Item = Place>| {
+                told.extend(places.map(|place| place.0));
+                minded
+            };
+            assert!(answers.get(&ask, now, &stamps, touch).is_some());
+            told
         };
-        assert_eq!(told(TOUCH_EVERY - 1), [0; 0]);
-        assert_eq!(told(TOUCH_EVERY), [7, 8]);
-        assert_eq!(told(2 * TOUCH_EVERY - 1), [0; 0]);
-        assert_eq!(told(3 * TOUCH_EVERY), [7, 8]);
+        assert_eq!(told(TOUCH_EVERY - 1, true), [0; 0]);
+        assert_eq!(told(TOUCH_EVERY, false), [7, 8]);
+        assert_eq!(told(TOUCH_EVERY + 1, true), [7, 8], "it was not minded before");
+        assert_eq!(told(2 * TOUCH_EVERY, true), [0; 0]);
+        assert_eq!(told(3 * TOUCH_EVERY, true), [7, 8]);
     }
 
     #[test]
@@ -492,7 +495,7 @@ mod tests {
                             assert_eq!(change, changes.get(&which).copied().unwrap_or(0), "replaced");
                             let request = packet(name);
                             let ask = Ask::peek(&request).unwrap();
-                            let ready = answers.get(&ask, now, &stamps, |_| {}).unwrap();
+                            let ready = answers.get(&ask, now, &stamps, |_| false).unwrap();
                             assert_eq!(ready.expires(), expires, "not the last one");
                         }
                     }

@@ -55,7 +55,7 @@ impl Door {
         let mut answers = self.answers.borrow_mut();
         let now = service.nanos(now);
         let cache = service.resolver.cache();
-        let ready = answers.get(ask, now, &cache.stamps, |place| cache.rrsets.touch(place))?;
+        let ready = answers.get(ask, now, &cache.stamps, |places| cache.rrsets.touch(places))?;
         let our_size = settings.config.resolver.edns_buffer_size;
         let Some(edns) = ask.edns else {
             return ready.write(ask, None, respond::PLAIN_UDP, now, out).then_some(());
