@@ -16,12 +16,13 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Respond;
@@ -105,17 +106,95 @@ struct Listener {
     socket: Datagrams,
     wildcard: bool,
     outbox: RefCell<Outbox>,
-    /// Who empties the outbox, and whether that sleeps.
-    postman: RefCell<Option<Waker>>,
+    /// Whoever waits in [`Listener::next`], and whether that sleeps.
+    waiting: RefCell<Option<Waker>>,
     asleep: Cell<bool>,
+    stopping: Cell<bool>,
+}
+
+/// What a listener waits for.
+enum Event {
+    /// Datagrams have come.
+    Arrived,
+    /// Something is in the outbox.
+    Posted,
+    /// It is to stop.
+    Stop,
 }
 
 impl Listener {
     fn new(socket: std::net::UdpSocket) -> io::Result<Listener> {
         let wildcard = socket.local_addr()?.ip().is_unspecified();
         let outbox = RefCell::new(Outbox::new(wildcard));
-        let (postman, asleep) = (RefCell::default(), Cell::default());
-        Ok(Listener { socket: Datagrams::new(socket)?, wildcard, outbox, postman, asleep })
+        let (waiting, asleep, stopping) = (RefCell::default(), Cell::default(), Cell::default());
+        Ok(Listener { socket: Datagrams::new(socket)?, wildcard, outbox, waiting, asleep, stopping })
+    }
+
+    /// Waits. What is posted wakes who waits, who is then behind all that is about to run, and may post too: so
+    /// the answers of one turn of the runtime leave together. Each that left by itself would cost a system
+    /// call, and wake its client, who then takes our turn.
+    async fn next(&self) -> io::Result<Event> {
+        poll_fn(|context| {
+            self.asleep.set(false);
+            if self.stopping.get() {
+                return Poll::Ready(Ok(Event::Stop));
+            }
+            if let Poll::Ready(readable) = self.socket.poll_readable(context) {
+                return Poll::Ready(readable.map(|()| Event::Arrived));
+            }
+            if !self.outbox.borrow().is_empty() {
+                return Poll::Ready(Ok(Event::Posted));
+            }
+            self.sleep(context);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits until something is in the outbox.
+    async fn posted(&self) {
+        poll_fn(|context| {
+            if !self.outbox.borrow().is_empty() {
+                return Poll::Ready(());
+            }
+            self.sleep(context);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn sleep(&self, context: &Context<'_>) {
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+            *waiting = Some(context.waker().clone());
+        }
+        self.asleep.set(true);
+    }
+
+    /// Wakes who waits.
+    fn wake(&self) {
+        if self.asleep.replace(false)
+            && let Some(waiting) = &*self.waiting.borrow()
+        {
+            waiting.wake_by_ref();
+        }
+    }
+
+    /// Waits for what is rare, so that whoever waits for datagrams need not look for it each time.
+    async fn watch(&self, mut stop: Stop) {
+        loop {
+            tokio::select! {
+                () = stop.requested() => {
+                    self.stopping.set(true);
+                    return self.wake();
+                }
+                error = self.socket.error() => match error {
+                    Ok(error) => tracing::warn!(%error, "receiving by UDP"),
+                    Err(_ended) => return,
+                }
+            }
+            tokio::time::sleep(ERROR_PAUSE).await;
+        }
     }
 
     /// Fills the batch; empty when nothing is there. One with few in it has emptied the socket, and the
@@ -151,30 +230,8 @@ impl Listener {
         if full {
             return self.send_posted().await;
         }
-        if self.asleep.replace(false)
-            && let Some(postman) = &*self.postman.borrow()
-        {
-            postman.wake_by_ref();
-        }
+        self.wake();
         Ok(())
-    }
-
-    /// Waits until something is in the outbox. What is posted wakes who waits, who is then behind all that
-    /// is about to run, and may post too: so the answers of one turn of the runtime leave together. Each
-    /// that left by itself would cost a system call, and wake its client, who then takes our turn.
-    async fn posted(&self) {
-        poll_fn(|context| {
-            if !self.outbox.borrow().is_empty() {
-                return Poll::Ready(());
-            }
-            let mut postman = self.postman.borrow_mut();
-            if !postman.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
-                *postman = Some(context.waker().clone());
-            }
-            self.asleep.set(true);
-            Poll::Pending
-        })
-        .await;
     }
 
     /// Sends what is in the outbox, waiting for room when there is none.
@@ -200,33 +257,25 @@ pub async fn serve<R: Respond>(
     socket: std::net::UdpSocket,
     respond: Rc<R>,
     load: Rc<Load>,
-    mut stop: Stop,
+    stop: Stop,
 ) -> io::Result<()> {
     let listener = Rc::new(Listener::new(socket)?);
     let mut batch = Batch::new(listener.wildcard);
-    let mut stopping = pin!(stop.requested());
+    let mut watch = JoinSet::new(); // ends with this
+    let watched = Rc::clone(&listener);
+    watch.spawn_local(async move { watched.watch(stop).await });
     let (mut in_a_row, mut turns) = (0, Turns::default());
     loop {
-        let event = tokio::select! {
-            biased;
-            () = &mut stopping => break,
-            event = listener.socket.event() => Some(event?),
-            () = listener.posted() => None,
-        };
-        listener.asleep.set(false);
-        let Some(event) = event else {
-            if load.in_flight() >= BUSY {
-                tokio::task::yield_now().await;
+        match listener.next().await? {
+            Event::Arrived => {}
+            Event::Posted => {
+                if load.in_flight() >= BUSY {
+                    tokio::task::yield_now().await;
+                }
+                listener.deliver().await;
+                continue;
             }
-            listener.deliver().await;
-            continue;
-        };
-        if event.is_error()
-            && let Some(e) = listener.socket.take_error()
-        {
-            tracing::warn!(error = %e, "receiving by UDP");
-            listener.deliver().await;
-            tokio::time::sleep(ERROR_PAUSE).await;
+            Event::Stop => break,
         }
         let next = answer_batch(&listener, &mut batch, &respond, &load).await;
         in_a_row += batch.len();
@@ -350,6 +399,8 @@ async fn answer<R: Respond>(listener: Rc<Listener>, respond: Rc<R>, request: Vec
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
     use crate::server::load::MAX_UDP_IN_FLIGHT;
 
