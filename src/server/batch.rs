@@ -225,8 +225,8 @@ mod system {
         wildcard: bool,
         headers: Vec<libc::mmsghdr>,
         parts: Vec<libc::iovec>,
-        senders: Vec<SockAddrStorage>,
-        names: Vec<SockAddr>,
+        /// Whom the datagrams come from or go to: an address, and how long it is.
+        names: Vec<(SockAddrStorage, libc::socklen_t)>,
         controls: Vec<Control>,
     }
 
@@ -236,9 +236,13 @@ mod system {
         unsafe { mem::zeroed() }
     }
 
-    fn header_of(name: *mut libc::c_void, length: libc::socklen_t, part: &mut libc::iovec) -> libc::mmsghdr {
+    fn header_of(
+        name: &mut SockAddrStorage,
+        length: libc::socklen_t,
+        part: &mut libc::iovec,
+    ) -> libc::mmsghdr {
         let mut header = blank();
-        header.msg_hdr.msg_name = name;
+        header.msg_hdr.msg_name = (&raw mut *name).cast();
         header.msg_hdr.msg_namelen = length;
         header.msg_hdr.msg_iov = part;
         header.msg_hdr.msg_iovlen = 1;
@@ -256,8 +260,7 @@ mod system {
                 wildcard,
                 headers: vec![blank(); BATCH],
                 parts: vec![no_part(); BATCH],
-                senders: Vec::new(), // an outbox has none
-                names: Vec::with_capacity(BATCH),
+                names: std::iter::repeat_with(|| (SockAddrStorage::zeroed(), 0)).take(BATCH).collect(),
                 controls,
             }
         }
@@ -269,43 +272,41 @@ mod system {
             requests: &mut [u8],
             arrived: &mut Vec<Arrived>,
         ) -> io::Result<()> {
-            self.senders.clear();
-            self.senders.extend(std::iter::repeat_with(SockAddrStorage::zeroed).take(most));
-            let buffers = requests.chunks_exact_mut(STRIDE);
-            for (((header, part), name), buffer) in
-                self.headers.iter_mut().zip(&mut self.parts).zip(&mut self.senders).zip(buffers)
+            let mut made = 0;
+            let buffers = requests.chunks_exact_mut(STRIDE).take(most);
+            for (((header, part), (name, _)), buffer) in
+                self.headers.iter_mut().zip(&mut self.parts).zip(&mut self.names).zip(buffers)
             {
                 *part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: MAX_DATAGRAM };
-                *header = header_of((&raw mut *name).cast(), name.size_of(), part);
+                *header = header_of(name, name.size_of(), part);
+                made += 1;
             }
-            for (header, control) in self.headers.iter_mut().zip(&mut self.controls).take(most) {
+            for (header, control) in self.headers.iter_mut().zip(&mut self.controls).take(made) {
                 header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
                 header.msg_hdr.msg_controllen = CONTROL as _;
             }
-            let most = self.senders.len().min(self.headers.len());
-            // SAFETY: `most` headers have just been made to point to a name, a part (whose buffer is as
+            // SAFETY: `made` headers have just been made to point to a name, a part (whose buffer is as
             // long as it says, and its own) and perhaps control octets that all outlive the call; no
             // timeout is given.
             let got = unsafe {
                 libc::recvmmsg(
                     socket.as_fd().as_raw_fd(),
                     self.headers.as_mut_ptr(),
-                    most as _,
+                    made as _,
                     libc::MSG_DONTWAIT as _,
                     std::ptr::null_mut(),
                 )
             };
             let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
-            self.names.clear();
-            for (header, name) in self.headers.iter().zip(self.senders.drain(..)).take(got) {
-                // SAFETY: the system has filled the storage and said how much of it.
-                let name = unsafe { SockAddr::new(name, header.msg_hdr.msg_namelen) };
+            for (header, (name, length)) in self.headers.iter().zip(&mut self.names).take(got) {
+                *length = header.msg_hdr.msg_namelen;
+                // SAFETY: the system has filled the storage and said how much of it; a copy of octets is as good.
+                let sender = unsafe { SockAddr::new(std::ptr::read(name), *length) };
                 // Nobody to answer: port 0 is not answered either.
                 let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
-                let from = name.as_socket().unwrap_or(nobody);
+                let from = sender.as_socket().unwrap_or(nobody);
                 let asked = if self.wildcard { asked(&header.msg_hdr) } else { None };
                 arrived.push(Arrived { length: header.msg_len as usize, from, asked });
-                self.names.push(name);
             }
             Ok(())
         }
@@ -318,39 +319,37 @@ mod system {
             arrived: &[Arrived],
             answers: &[(usize, Range<usize>)],
         ) -> io::Result<usize> {
-            let names = std::mem::take(&mut self.names);
             let letters = answers.iter().map_while(|(index, range)| {
                 let asked = arrived.get(*index).and_then(|a| a.asked);
-                Some((names.get(*index)?, asked, out.get(range.clone())?))
+                Some((*index, asked, out.get(range.clone())?))
             });
-            let sent = self.send(socket, letters);
-            self.names = names;
-            sent
+            self.send(socket, letters)
         }
 
         /// Sends letters.
         pub fn deliver(&mut self, socket: &UdpSocket, letters: &[Letter]) -> io::Result<usize> {
-            let mut names = std::mem::take(&mut self.names);
-            names.clear();
-            names.extend(letters.iter().take(BATCH).map(|letter| SockAddr::from(letter.to)));
-            let posted = names.iter().zip(letters).map(|(name, l)| (name, l.asked, l.octets.as_slice()));
-            let sent = self.send(socket, posted);
-            self.names = names;
-            sent
+            for ((name, length), letter) in self.names.iter_mut().zip(letters) {
+                let to = SockAddr::from(letter.to);
+                (*length, *name) = (to.len(), to.as_storage());
+            }
+            let posted = letters.iter().enumerate().map(|(index, l)| (index, l.asked, l.octets.as_slice()));
+            self.send(socket, posted)
         }
 
+        /// Sends letters, each to one of `names`.
         fn send<'a>(
             &mut self,
             socket: &UdpSocket,
-            letters: impl Iterator<Item = (&'a SockAddr, Option<Asked>, &'a [u8])>,
+            letters: impl Iterator<Item = (usize, Option<Asked>, &'a [u8])>,
         ) -> io::Result<usize> {
             let mut count = 0;
             let mut controls = self.controls.iter_mut();
-            for ((header, part), (name, asked, answer)) in
+            for ((header, part), (index, asked, answer)) in
                 self.headers.iter_mut().zip(&mut self.parts).zip(letters)
             {
+                let Some((name, length)) = self.names.get_mut(index) else { break };
                 *part = libc::iovec { iov_base: answer.as_ptr().cast_mut().cast(), iov_len: answer.len() };
-                *header = header_of(name.as_ptr().cast_mut().cast(), name.len(), part);
+                *header = header_of(name, *length, part);
                 if let (Some(asked), Some(control)) = (asked, controls.next()) {
                     header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
                     header.msg_hdr.msg_controllen = CONTROL as _;
