@@ -46,7 +46,7 @@ impl Hasher for AsIs {
 pub(super) struct Blocks {
     cache: moka::sync::Cache<u64, Arc<[u8]>, BuildHasherDefault<AsIs>>,
     seed: RandomState,
-    /// moka's measure of being full.
+    /// Half of the octets that there is room for.
     half: u64,
 }
 
@@ -73,8 +73,9 @@ impl Blocks {
         Place(hasher.finish())
     }
 
-    /// Does it matter which of them are used? moka counts uses from half full on, and drops nothing before it
-    /// is full.
+    /// Does it matter which of them are used? moka drops nothing before it is full, and counts uses from half
+    /// full on (0.12.16, `should_enable_frequency_sketch`). Before, it would note only their order, and until it
+    /// is full all that are in use have their turn again.
     pub(super) fn minds_use(&self) -> bool {
         self.cache.weighted_size() >= self.half
     }

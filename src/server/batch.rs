@@ -191,12 +191,19 @@ impl Outbox {
 
 /// Lets `send` send the first of `waiting`, until none is left; it says how many have left.
 fn send_all<T>(waiting: &mut Vec<T>, mut send: impl FnMut(&[T]) -> io::Result<usize>) -> io::Result<()> {
+    let mut again = false;
     while !waiting.is_empty() {
         match send(waiting) {
-            Ok(sent) => drop(waiting.drain(..sent.min(waiting.len()))),
+            Ok(sent) => {
+                again = false;
+                waiting.drain(..sent.min(waiting.len()));
+            }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(e),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // May be what happened to the socket before, and told to whoever calls next.
+            Err(_) if !again => again = true,
             Err(e) => {
+                again = false;
                 tracing::debug!(error = %e, "an answer could not be sent");
                 waiting.drain(..1);
             }
@@ -237,12 +244,12 @@ mod system {
     }
 
     fn header_of(
-        name: &mut SockAddrStorage,
+        name: *mut SockAddrStorage,
         length: libc::socklen_t,
         part: &mut libc::iovec,
     ) -> libc::mmsghdr {
         let mut header = blank();
-        header.msg_hdr.msg_name = (&raw mut *name).cast();
+        header.msg_hdr.msg_name = name.cast();
         header.msg_hdr.msg_namelen = length;
         header.msg_hdr.msg_iov = part;
         header.msg_hdr.msg_iovlen = 1;
@@ -300,7 +307,8 @@ mod system {
             let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
             for (header, (name, length)) in self.headers.iter().zip(&mut self.names).take(got) {
                 *length = header.msg_hdr.msg_namelen;
-                // SAFETY: the system has filled the storage and said how much of it; a copy of octets is as good.
+                // SAFETY: the system has filled the storage (UDP always has a sender's address) and said how
+                // much of it; a copy of octets is as good.
                 let sender = unsafe { SockAddr::new(std::ptr::read(name), *length) };
                 // Nobody to answer: port 0 is not answered either.
                 let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -347,9 +355,9 @@ mod system {
             for ((header, part), (index, asked, answer)) in
                 self.headers.iter_mut().zip(&mut self.parts).zip(letters)
             {
-                let Some((name, length)) = self.names.get_mut(index) else { break };
+                let Some((name, length)) = self.names.get(index) else { break };
                 *part = libc::iovec { iov_base: answer.as_ptr().cast_mut().cast(), iov_len: answer.len() };
-                *header = header_of(name, *length, part);
+                *header = header_of(std::ptr::from_ref(name).cast_mut(), *length, part);
                 if let (Some(asked), Some(control)) = (asked, controls.next()) {
                     header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
                     header.msg_hdr.msg_controllen = CONTROL as _;
@@ -433,6 +441,22 @@ mod tests {
         }
         assert!(!outbox.post(Vec::new(), &request));
         assert_eq!(outbox.letters.len(), MOST_POSTED);
+    }
+
+    #[test]
+    fn an_error_of_the_socket_costs_no_answer() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        socket.connect(gone).unwrap();
+        socket.send(&[0]).unwrap(); // refused, which the next call is told
+        let mut outbox = Outbox::new(false);
+        outbox.post(vec![1], &Arrived::plain(client.local_addr().unwrap()));
+        outbox.send(&socket).unwrap();
+        let mut answer = [0; 8];
+        assert_eq!(client.recv(&mut answer).unwrap(), 1);
+        assert_eq!(answer[0], 1);
     }
 
     #[test]

@@ -113,7 +113,7 @@ struct Listener {
 }
 
 /// What a listener waits for.
-enum Event {
+enum Occasion {
     /// Datagrams have come.
     Arrived,
     /// Something is in the outbox.
@@ -133,17 +133,17 @@ impl Listener {
     /// Waits. What is posted wakes who waits, who is then behind all that is about to run, and may post too: so
     /// the answers of one turn of the runtime leave together. Each that left by itself would cost a system
     /// call, and wake its client, who then takes our turn.
-    async fn next(&self) -> io::Result<Event> {
+    async fn next(&self) -> io::Result<Occasion> {
         poll_fn(|context| {
             self.asleep.set(false);
             if self.stopping.get() {
-                return Poll::Ready(Ok(Event::Stop));
+                return Poll::Ready(Ok(Occasion::Stop));
             }
             if let Poll::Ready(readable) = self.socket.poll_readable(context) {
-                return Poll::Ready(readable.map(|()| Event::Arrived));
+                return Poll::Ready(readable.map(|()| Occasion::Arrived));
             }
             if !self.outbox.borrow().is_empty() {
-                return Poll::Ready(Ok(Event::Posted));
+                return Poll::Ready(Ok(Occasion::Posted));
             }
             self.sleep(context);
             Poll::Pending
@@ -267,15 +267,15 @@ pub async fn serve<R: Respond>(
     let (mut in_a_row, mut turns) = (0, Turns::default());
     loop {
         match listener.next().await? {
-            Event::Arrived => {}
-            Event::Posted => {
+            Occasion::Arrived => {}
+            Occasion::Posted => {
                 if load.in_flight() >= BUSY {
                     tokio::task::yield_now().await;
                 }
                 listener.deliver().await;
                 continue;
             }
-            Event::Stop => break,
+            Occasion::Stop => break,
         }
         let next = answer_batch(&listener, &mut batch, &respond, &load).await;
         in_a_row += batch.len();
@@ -504,14 +504,14 @@ mod tests {
         let client = plain_client(&socket);
         let listener = Listener::new(socket).unwrap();
         let request = Arrived::plain(client.local_addr().unwrap());
-        let mut posted = pin!(listener.posted());
-        assert!(futures_util::poll!(&mut posted).is_pending());
+        let mut next = pin!(listener.next());
+        assert!(futures_util::poll!(&mut next).is_pending());
         for number in 0..3 {
             listener.post(vec![number], &request).await.unwrap();
         }
         client.set_nonblocking(true).unwrap();
         assert_eq!(client.recv(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        posted.await;
+        assert!(matches!(next.await.unwrap(), Occasion::Posted));
         listener.deliver().await;
         client.set_nonblocking(false).unwrap();
         for number in 0..3 {
