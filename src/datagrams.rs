@@ -153,6 +153,14 @@ mod tests {
         Datagrams::new(socket).unwrap()
     }
 
+    /// A socket with an error, which ICMP has brought.
+    fn refused() -> Datagrams {
+        let (here, gone) = (open(), open().local_addr().unwrap());
+        here.socket().connect(gone).unwrap();
+        here.socket().send(b"x").unwrap();
+        here
+    }
+
     const SOON: Duration = Duration::from_secs(5);
 
     /// The kernel tells whoever asked for it that there is room again as soon as a datagram has left.
@@ -184,9 +192,7 @@ mod tests {
     /// As ICMP brings one; what `ss -K` does to a socket that is listened on looks the same.
     #[tokio::test]
     async fn an_error_is_told_once() {
-        let (here, gone) = (open(), open().local_addr().unwrap());
-        here.socket().connect(gone).unwrap();
-        here.socket().send(b"x").unwrap();
+        let here = refused();
         let event = timeout(SOON, here.event()).await.unwrap().unwrap();
         assert!(event.is_error());
         assert_eq!(here.take_error().map(|e| e.kind()), Some(io::ErrorKind::ConnectionRefused));
@@ -196,9 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_is_no_datagram() {
-        let (here, gone) = (open(), open().local_addr().unwrap());
-        here.socket().connect(gone).unwrap();
-        here.socket().send(b"x").unwrap();
+        let here = refused();
         let error = timeout(SOON, here.error()).await.unwrap().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let readable = poll_fn(|context| here.poll_readable(context));

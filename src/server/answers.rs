@@ -36,7 +36,7 @@ const TYPICAL_OCTETS: usize = 256;
 /// Nanoseconds between two attempts to have a packet's hops refreshed ahead of their time.
 const REFRESH_PAUSE: u64 = 1_000_000_000;
 /// Nanoseconds after which the per-hop cache is told once that what a packet was made from is asked for,
-/// so that it keeps it.
+/// so that it keeps it; if it minds by then, else as soon as it does.
 const TOUCH_EVERY: u64 = 8_000_000_000;
 
 /// A packet and what goes with it, in one block:

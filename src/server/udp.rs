@@ -106,7 +106,7 @@ struct Listener {
     socket: Datagrams,
     wildcard: bool,
     outbox: RefCell<Outbox>,
-    /// Whoever waits in [`Listener::next`], and whether that sleeps.
+    /// Whoever waits in [`Listener::next`] or [`Listener::posted`], and whether that sleeps.
     waiting: RefCell<Option<Waker>>,
     asleep: Cell<bool>,
     stopping: Cell<bool>,
