@@ -124,6 +124,18 @@ async fn data_is_authoritative_with_addresses_beside_it() {
     );
 }
 
+#[tokio::test]
+async fn a_server_without_delay_takes_no_time() {
+    // On real time: the runtime's timers round up to a millisecond there.
+    let (world, query) = (world(), query("example.com MX", Some(1232), &[]));
+    let start = std::time::Instant::now();
+    for _ in 0..100 {
+        send(&world, address("198.51.100.11"), Transport::Udp, &query).await.expect("a reply");
+    }
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_millis(100), "{elapsed:?} for 100 messages");
+}
+
 #[tokio::test(start_paused = true)]
 async fn negative_answers_carry_the_soa_with_the_negative_ttl() {
     let soa = "example.net. 300 SOA ns1.example.net. hostmaster.lab. 1 7200 900 1209600 300";
