@@ -40,6 +40,9 @@ pub const MINIMISED: u32 = 10;
 
 /// Messages in search of DS and DNSKEY sets: two for each of sixteen hops and some above.
 pub const PROOF_MESSAGES: u32 = 40;
+/// Proofs that rest on one another, a DS on that of the zone above and so on, before the first is at hand. More zones
+/// below one another than messages for proofs could fetch; what is cached already costs none.
+pub const PROOFS_NESTED: u8 = 24;
 /// Signatures checked for one RRset or denial of one question. An honest one takes one or two.
 pub const SIGNATURES: u32 = 16;
 /// Signatures that may turn out wrong for one question (KeyTrap, CVE-2023-50387).

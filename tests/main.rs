@@ -15,6 +15,7 @@ mod lab;
 mod late;
 mod layers;
 mod mute;
+mod nested;
 mod persist;
 mod properties;
 mod ready;

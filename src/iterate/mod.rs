@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::budget::Purpose;
 use crate::cache::Cache;
-use crate::cache::hop::{Denial, Held, Hop, Judged};
+use crate::cache::hop::{Alias, Denial, Held, Hop, Judged};
 use crate::cache::rrsets::Freshness;
 use crate::config::Config;
 use crate::dnssec::anchors::TrustAnchors;
@@ -34,7 +34,7 @@ use crate::dnssec::rollover::TrustPoint;
 use crate::dnssec::{Reason, Security};
 use crate::failure::{Failure, Limit};
 use crate::request::Request;
-use crate::rrset::{Question, RrSet};
+use crate::rrset::{Question, RrSet, RrType};
 use crate::trace::Event;
 use crate::trust::Rank;
 use crate::trust::scrub::{Reply, Volunteered};
@@ -74,6 +74,8 @@ pub struct Scope {
     reaching: Option<Arc<Reaching>>,
     /// The zones whose keys are wanted above.
     proving: Option<Arc<Reaching>>,
+    /// Proofs above that wait for this one.
+    proofs: u8,
     /// Ask even though the cache has it.
     refresh: bool,
 }
@@ -86,7 +88,15 @@ struct Reaching {
 impl Scope {
     /// For a hop of the chain.
     pub fn hop(id: u32) -> Scope {
-        Scope { id, depth: 0, purpose: Purpose::Main, reaching: None, proving: None, refresh: false }
+        Scope {
+            id,
+            depth: 0,
+            purpose: Purpose::Main,
+            reaching: None,
+            proving: None,
+            proofs: 0,
+            refresh: false,
+        }
     }
 
     /// For a hop that is asked for again before it expires.
@@ -102,6 +112,7 @@ impl Scope {
             purpose: Purpose::Side,
             reaching: Some(Arc::new(reaching)),
             proving: None,
+            proofs: self.proofs,
             refresh: false,
         }
     }
@@ -281,6 +292,11 @@ impl Walker {
         scope: &Scope,
     ) -> Option<Hop> {
         let hop = self.remembered(request, question)?;
+        // Of an alias that nobody has looked at yet it is not known whether it is the parent's, which alone
+        // can say that there is no DS: the zone below may have one at its apex.
+        if question.rtype == RrType::DS && matches!(hop, Hop::Alias(Alias::Cname(_))) {
+            return None;
+        }
         // A denial that came from a file has lost its proof, and would be found wanting for a minute.
         if matches!(hop, Hop::NoData(_) | Hop::NxDomain(_))
             && let Some(hop) = self.deduced(request, question)

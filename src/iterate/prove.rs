@@ -5,8 +5,11 @@
 //! name (RFC 6840 §4.4, RFC 5155 §8.9); how long each verdict is kept. The rules themselves are in
 //! `dnssec`, which asks nobody. Does not know: what is proven with the keys (`validate`).
 //!
+//! Each DS rests on names above its own, so that no proof rests on itself; how many may rest on one another
+//! is [`PROOFS_NESTED`].
+//!
 //! Shown by: `tests/scenarios/dnssec_three_zones*`, `dnssec_ds_*`, `dnssec_anchor*`, `dnssec_ede_*`,
-//! `dnssec_signer_above_*`.
+//! `dnssec_signer_above_*`, `dnssec_cd_then_alias_*`; `tests/nested.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +18,7 @@ use tokio::time::Instant;
 
 use super::flights::Usage;
 use super::{Reaching, Scope, Walker};
-use crate::budget::{Checks, Purpose};
+use crate::budget::{Checks, PROOFS_NESTED, Purpose};
 use crate::cache::hop::{Denial, Hop, Judged};
 use crate::dnssec::anchors::TrustAnchors;
 use crate::dnssec::crypto::Policy;
@@ -56,7 +59,7 @@ impl Case<'_> {
         let id = self.request.trace.open();
         let parent = self.scope.id;
         self.request.trace.note(id, || Event::Wanted { question: question.clone(), why: Why::Proof, parent });
-        Scope { id, ..self.scope.for_proof() }
+        Scope { id, proofs: self.scope.proofs.saturating_add(1), ..self.scope.for_proof() }
     }
 
     /// Has the operator said who serves exactly this zone?
@@ -145,6 +148,9 @@ impl Walker {
                 Some(Trust::Bogus(_)) if candidate.is_some() => {}
                 Some(trust) => return trust,
                 None => {}
+            }
+            if case.scope.proofs >= PROOFS_NESTED {
+                return Trust::Bogus(Reason::TooMuchWork);
             }
             let (trust, life) = self.establish(case, zone, candidate).await;
             // What failed for want of this request's budget says nothing about the zone.

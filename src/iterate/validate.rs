@@ -40,12 +40,12 @@ impl Walker {
             let case = Case { request, zone, scope, anchors: &anchors, checks: &checks };
             let judged = match hop {
                 Hop::Data(sets) => match sets.first() {
-                    Some(held) => self.judge_set(case, &held.set, &held.proof).await,
+                    Some(held) => self.judge_set(case, question, &held.set, &held.proof).await,
                     None => Judged::INSECURE,
                 },
                 Hop::Alias(
                     Alias::Cname(held) | Alias::Dname { dname: held, .. } | Alias::Overlong { dname: held },
-                ) => self.judge_set(case, &held.set, &held.proof).await,
+                ) => self.judge_set(case, question, &held.set, &held.proof).await,
                 Hop::NoData(denial) => self.judge_denial(case, question, denial, false).await,
                 Hop::NxDomain(denial) => self.judge_denial(case, question, denial, true).await,
             };
@@ -60,12 +60,22 @@ impl Walker {
         })
     }
 
-    async fn judge_set(self: &Arc<Self>, case: Case<'_>, set: &RrSet, proof: &Proof) -> Judged {
+    async fn judge_set(
+        self: &Arc<Self>,
+        case: Case<'_>,
+        question: &Question,
+        set: &RrSet,
+        proof: &Proof,
+    ) -> Judged {
         // Signatures are not signed (RFC 4034 §3).
         if set.rtype == RrType::RRSIG {
             return Judged::INSECURE;
         }
-        let Some(anchor) = case.anchor_for(&set.owner, set.rtype) else { return Judged::INSECURE };
+        // What is there instead of a DS is the parent's too. Were the owner asked about an alias that is, its
+        // DS would be looked for, which is that alias: each DS must rest on names above its own.
+        let is_of_parent = question.rtype == RrType::DS && set.owner == question.name;
+        let rtype = if is_of_parent { RrType::DS } else { set.rtype };
+        let Some(anchor) = case.anchor_for(&set.owner, rtype) else { return Judged::INSECURE };
         if set.rtype == RrType::DNSKEY
             && let Some(judged) = self.judge_keys(case, set, proof).await
         {
@@ -74,7 +84,7 @@ impl Walker {
         let (mut fault, mut unfit) = (None, None);
         for signer in verify::signers(set).into_iter().filter(|signer| signer.is_at_or_below(&anchor)) {
             // A DS set is the parent's: the child has no say in it (RFC 4035 §5.2).
-            if set.rtype == RrType::DS && signer == set.owner {
+            if rtype == RrType::DS && signer == set.owner {
                 unfit = Some(Reason::SignatureUnfit);
                 continue;
             }
@@ -88,7 +98,7 @@ impl Walker {
                 Trust::Bogus(reason) => Judged::bogus(reason),
             };
             let Security::Bogus(reason) = judged.security else {
-                let between = self.held_between(case, &signer, (&set.owner, set.rtype)).await;
+                let between = self.held_between(case, &signer, (&set.owner, rtype)).await;
                 return between.unwrap_or(judged);
             };
             fault = fault.or(Some(reason));
@@ -98,7 +108,7 @@ impl Walker {
         }
         let none = if set.sigs.is_empty() { Reason::RrsigsMissing } else { Reason::SignatureUnfit };
         let missing = unfit.unwrap_or(none);
-        self.judge_unsigned(case, &set.owner, set.rtype, missing).await
+        self.judge_unsigned(case, &set.owner, rtype, missing).await
     }
 
     /// A zone's keys, signed or not, are judged by what vouches for them. To look for the trust in

@@ -898,6 +898,26 @@ def clients():
     s.ask("www.alpha.").secure()
     s.ask("www.alpha.").secure().sent(0)
 
+    section = "RFC 4035 §5.2, RFC 1034 §3.6.2"
+    alias = "alias CNAME www.alpha.\nwww A 192.0.2.101\n"
+    for file, told, fault, code in (
+        ("unsigned", "nobody signed", lambda _: unsigned, 10),
+        ("signed_by_itself", "its owner signed", lambda zone: resigned(zone, signer="alias.alpha."), 6),
+    ):
+        world, zone = one_zone(alias)
+        world.at("alpha.").spoil("alias.alpha.", "CNAME", fault(zone))
+        s = Scenario(f"cd_then_alias_{file}", f"An alias that {told} vouches for no DS in its own place: fetched for CD=1 and then wanted with proof it is bogus ({section}).", world)
+        honest = world.resolve("alias.alpha.", "A")
+        sent = [fault(zone)(held) if held.rtype == "CNAME" else held for held in honest.answer]
+        s.know("alias.alpha.", "DS").ask("alias.alpha.", flags="DO CD")
+        s.insecure(expected=replace(honest, answer=sent))
+        s.ask("alias.alpha.").bogus(code)
+    alpha, below = Zone("alpha.", PLAIN), Zone("sub.alpha.", "@ CNAME www.alpha.\n", keys=[])
+    world = World(alpha, below, ds={"sub.alpha.": []})
+    s = Scenario("cd_then_alias_at_an_insecure_apex", "Of a zone with an alias at its apex, where none may be, the zone above says whether it is secure (RFC 4035 §5.2).", world)
+    s.ask("sub.alpha.", flags="DO CD").insecure()
+    s.ask("sub.alpha.").insecure()
+
     world, zone = one_zone()
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
     good, _ = one_zone()
