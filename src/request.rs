@@ -24,6 +24,8 @@ pub struct Request {
     pub id: u64,
     /// When it came.
     pub arrived: Instant,
+    /// By which rules it learns ([`crate::cache::Cache::era`]); what it learns by old ones is its own.
+    pub era: u64,
     /// What may still be spent.
     pub budget: Budget,
     /// What happened.
@@ -60,8 +62,8 @@ impl Request {
         Request { validate: false, ..self }
     }
 
-    /// A new request, arriving now.
-    pub fn new(config: Arc<Config>, world: &World, traced: bool) -> Request {
+    /// A new request, arriving now. `era`: read before `config` was.
+    pub fn new(config: Arc<Config>, world: &World, era: u64, traced: bool) -> Request {
         let now = world.clock.now();
         let mut routes = world.network.routes();
         routes.v4 &= config.resolver.ipv4;
@@ -75,7 +77,8 @@ impl Request {
                 config.resolver.max_upstream_queries,
             ),
             trace: if traced { Trace::on(now) } else { Trace::off(now) },
-            own: Scratch::default(),
+            own: Scratch::new(era, false),
+            era,
             validate: config.dnssec.validation,
             config,
             routes,

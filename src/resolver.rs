@@ -156,7 +156,7 @@ impl Resolver {
             Ok(answer) => answer,
             Err(_) => {
                 let failure = Failure::Limit { limit: Limit::Time, at: question.name.clone() };
-                self.fail(question, Arc::new(failure), None)
+                self.fail(request, question, Arc::new(failure), None)
             }
         }
     }
@@ -209,7 +209,7 @@ impl Resolver {
             let owner = chain.owner().clone();
             let hop = match self.hop(request, &owner, question.rtype, Why::Hop).await {
                 Ok(hop) => hop,
-                Err(failure) => return self.fail(question, failure, None),
+                Err(failure) => return self.fail(request, question, failure, None),
             };
             note_stale(&mut answer, request, &owner, question.rtype, &hop);
             self.note_insecure(&mut answer, request, &Question::new(owner.clone(), question.rtype), &hop);
@@ -231,7 +231,7 @@ impl Resolver {
                                 answer.rcode = Rcode::YxDomain;
                             }
                         }
-                        Err(failure) => return self.fail(question, Arc::new(failure), Some(ttl)),
+                        Err(failure) => return self.fail(request, question, Arc::new(failure), Some(ttl)),
                     }
                 }
                 Hop::Data(sets) => answer.terminal = sets,
@@ -278,11 +278,20 @@ impl Resolver {
         }
     }
 
-    fn fail(&self, question: &Question, failure: Arc<Failure>, ttl: Option<u32>) -> Answer {
+    fn fail(
+        &self,
+        request: &Request,
+        question: &Question,
+        failure: Arc<Failure>,
+        ttl: Option<u32>,
+    ) -> Answer {
         let now = self.world.clock.now();
         let bound = ttl.map(|ttl| Duration::from_secs(u64::from(ttl)));
         // What the hop itself has just remembered need not be counted twice.
-        if !failure.is_momentary() && self.cache.failures.get(&question.name, question.rtype, now).is_none() {
+        if !failure.is_momentary()
+            && self.cache.is_in(request.era)
+            && self.cache.failures.get(&question.name, question.rtype, now).is_none()
+        {
             self.cache.failures.store(&question.name, question.rtype, &failure, bound, now);
         }
         Answer::failed(question, failure)
@@ -322,7 +331,9 @@ impl Resolver {
                 // Until the walk has ended, others are not to wait as long.
                 let failure = Failure::Limit { limit: Limit::Time, at: owner.clone() };
                 let now = self.world.clock.now();
-                self.cache.failures.store(owner, asked.rtype, &Arc::new(failure), None, now);
+                if self.cache.is_in(request.era) {
+                    self.cache.failures.store(owner, asked.rtype, &Arc::new(failure), None, now);
+                }
                 tokio::spawn(fetching);
                 Ok(stale)
             }
@@ -372,7 +383,7 @@ impl Resolver {
         match &outcome {
             Ok(_) => self.cache.failures.forget(&asked.name, asked.rtype),
             // This request's own limits say nothing about the name.
-            Err(failure) if failure.is_own_limit() => {}
+            Err(failure) if failure.is_own_limit() || !self.cache.is_in(request.era) => {}
             Err(failure) => {
                 self.cache.failures.store(&asked.name, asked.rtype, failure, None, now);
             }
@@ -390,9 +401,10 @@ impl Resolver {
             self.prefetches.fetch_sub(1, Ordering::Relaxed);
             return;
         }
-        let (me, config, asked) = (Arc::clone(self), Arc::clone(&request.config), asked.clone());
+        let (me, config, era, asked) =
+            (Arc::clone(self), Arc::clone(&request.config), request.era, asked.clone());
         tokio::spawn(async move {
-            let request = Arc::new(Request::new(config, &me.world, false));
+            let request = Arc::new(Request::new(config, &me.world, era, false));
             let _ = me.fetch(&request, &asked, &Scope::refresh(request.trace.open())).await;
             me.prefetches.fetch_sub(1, Ordering::Relaxed);
         });

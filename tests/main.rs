@@ -19,6 +19,7 @@ mod nested;
 mod persist;
 mod properties;
 mod ready;
+mod reload;
 mod replay;
 mod scenario;
 mod show;

@@ -42,7 +42,7 @@ async fn compare(graph: &Graph, seed: u64) -> Result<usize, String> {
     let question = Question::new(graph.chain[0].clone(), RrType::A);
     let mut compared = 0;
     for look in ["cold", "warm"] {
-        let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
+        let request = Arc::new(Request::new(Arc::clone(&config), &world, 0, true));
         let answer = resolver.answer(&request, &question).await;
         let events: Vec<Event> = request.trace.events().into_iter().map(|timed| timed.event).collect();
         let of_trace: Vec<Followed> = events

@@ -184,7 +184,7 @@ async fn stale() {
     let service = Service::new(Arc::clone(&config), world.clone());
     let question = Question::new("www.example.com".parse().unwrap(), RrType::A);
     let ask = async || {
-        let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
+        let request = Arc::new(Request::new(Arc::clone(&config), &world, 0, true));
         let answer = service.answer(&request, question.clone()).await;
         Report::new(answer, &request, Instant::now().duration_since(request.arrived))
     };

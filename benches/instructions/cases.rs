@@ -276,7 +276,7 @@ fn answer(traced: bool, rounds: usize) -> Round {
 
 fn events(stage: &Stage, service: &Service, world: &World, question: &Question, traced: bool) -> usize {
     stage.runtime.block_on(async {
-        let request = Arc::new(Request::new(Arc::clone(&stage.config), world, traced));
+        let request = Arc::new(Request::new(Arc::clone(&stage.config), world, 0, traced));
         let answer = service.answer(&request, question.clone()).await;
         assert!(!answer.terminal.is_empty());
         request.trace.events().len()

@@ -73,6 +73,23 @@ impl Cache {
         }
     }
 
+    /// A number for the rules by which something is learned: another one once stub or forward zones, root hints or
+    /// trust anchors are others. To be read before the rules are.
+    pub fn era(&self) -> u64 {
+        self.stamps.era()
+    }
+
+    /// Is what was learned by the rules of that era to be stored?
+    pub fn is_in(&self, era: u64) -> bool {
+        self.stamps.era() == era
+    }
+
+    /// There are new rules, and whoever came before them stores no more. To be called when the rules are in force
+    /// and before what is stored is forgotten.
+    pub fn begin_era(&self) {
+        self.stamps.begin_era();
+    }
+
     /// Forgets what names are, and keeps where zones are, how their servers behave and which keys are
     /// proven: the next question is answered by the zones themselves.
     pub fn forget_answers(&self) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use super::blocks::Place;
@@ -52,14 +53,31 @@ pub enum Freshness {
 /// All RRsets and denials.
 pub struct RrSets {
     store: Store,
-    min_ttl: u32,
-    max_ttl: u32,
-    max_negative_ttl: u32,
-    stale_max_age: Option<Duration>,
+    bounds: ArcSwap<Bounds>,
     /// Has a DNAME ever proven secure? Only then is it worth looking for one above a name.
     has_secure_dname: AtomicBool,
     changes: AtomicU64,
     stamps: Arc<Stamps>,
+}
+
+/// How long things live here, seconds.
+struct Bounds {
+    min_ttl: u32,
+    max_ttl: u32,
+    max_negative_ttl: u32,
+    stale_max_age: Option<Duration>,
+}
+
+impl Bounds {
+    fn new(settings: &config::Cache) -> Bounds {
+        let config::Cache { min_ttl, max_ttl, max_negative_ttl, serve_stale, stale_max_age, .. } = *settings;
+        let stale_max_age = serve_stale.then(|| Duration::from_secs(u64::from(stale_max_age)));
+        Bounds { min_ttl, max_ttl, max_negative_ttl, stale_max_age }
+    }
+
+    fn life(&self, set: &RrSet) -> u32 {
+        set.ttl.clamp(self.min_ttl, self.max_ttl)
+    }
 }
 
 impl RrSets {
@@ -67,16 +85,16 @@ impl RrSets {
     pub fn new(octets: u64, settings: &config::Cache, stamps: Arc<Stamps>) -> RrSets {
         RrSets {
             store: Store::new(octets),
-            min_ttl: settings.min_ttl,
-            max_ttl: settings.max_ttl,
-            max_negative_ttl: settings.max_negative_ttl,
-            stale_max_age: settings
-                .serve_stale
-                .then(|| Duration::from_secs(u64::from(settings.stale_max_age))),
+            bounds: ArcSwap::from_pointee(Bounds::new(settings)),
             has_secure_dname: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             stamps,
         }
+    }
+
+    /// Takes other bounds for what is stored, and for how long what has expired is of use, from now on.
+    pub fn reload(&self, settings: &config::Cache) {
+        self.bounds.store(Arc::new(Bounds::new(settings)));
     }
 
     /// What (name, type) is, in the order of R36: the RRset, NXDOMAIN at the name or above, the
@@ -128,13 +146,14 @@ impl RrSets {
 
     /// Is anything served past its time?
     pub fn serves_stale(&self) -> bool {
-        self.stale_max_age.is_some()
+        self.bounds.load().stale_max_age.is_some()
     }
 
     /// What a reply says, as it will be held: with our bounds on TTLs, not judged, not stored.
     /// `None`: the reply says nothing of the name itself.
     pub fn hop_of(&self, reply: Reply) -> Option<(Hop, Rank)> {
-        let life = |set: &RrSet| set.ttl.clamp(self.min_ttl, self.max_ttl);
+        let bounds = self.bounds.load();
+        let life = |set: &RrSet| bounds.life(set);
         let held = |set: RrSet, proof: Proof| Held::fresh(life(&set), set, proof);
         let denial = |soa: Option<RrSet>, proof: Proof| {
             let negative = self.negative_life(soa.as_ref());
@@ -172,7 +191,7 @@ impl RrSets {
 
     /// An RRset by itself, as [`RrSets::hop_of`] would hold it.
     pub fn hop_of_set(&self, set: RrSet) -> Hop {
-        Hop::Data(vec![Held::fresh(set.ttl.clamp(self.min_ttl, self.max_ttl), set, Proof::default())])
+        Hop::Data(vec![Held::fresh(self.bounds.load().life(&set), set, Proof::default())])
     }
 
     /// Stores what (name, type) is with the verdict on it, and says how it stands now.
@@ -261,13 +280,17 @@ impl RrSets {
     /// The negative TTL: the lesser of the SOA's own TTL and its MINIMUM (RFC 2308 §5), within ours.
     fn negative_life(&self, soa: Option<&RrSet>) -> u32 {
         match soa {
-            Some(soa) => soa.ttl.min(soa.soa_minimum().unwrap_or(0)).min(self.max_negative_ttl),
+            Some(soa) => soa.ttl.min(soa.soa_minimum().unwrap_or(0)).min(self.bounds.load().max_negative_ttl),
             None => NO_SOA_TTL,
         }
     }
 
     fn put(&self, own: &Scratch, key: Key, entry: Entry, now: Instant) {
         let Key { ref name, rtype, .. } = key;
+        if own.era != self.stamps.era() {
+            own.put(key, entry);
+            return;
+        }
         let terms = &entry.terms;
         let mut below = reaches_below(rtype);
         let is_set = matches!(entry.content, Content::Set(_));
@@ -310,6 +333,10 @@ impl RrSets {
         }
         self.changes.fetch_add(1, Ordering::Relaxed);
         self.store.insert(&key, &entry);
+        // The new rules came meanwhile, and what was to be forgotten may have been before this.
+        if own.era != self.stamps.era() {
+            self.store.remove(name, rtype);
+        }
         self.stamps.change(name, below);
         own.put(key, entry);
     }
@@ -329,8 +356,8 @@ impl RrSets {
     /// replacement is asked. Today's bounds hold for it too. `false`: of no use any more.
     pub(super) fn restore(&self, key: &Key, mut entry: Entry, now: Instant) -> bool {
         let bound = match entry.content {
-            Content::NoData(_) | Content::NxDomain(_) => self.max_negative_ttl,
-            Content::Set(_) | Content::Rewritten { .. } => self.max_ttl,
+            Content::NoData(_) | Content::NxDomain(_) => self.bounds.load().max_negative_ttl,
+            Content::Set(_) | Content::Rewritten { .. } => self.bounds.load().max_ttl,
         };
         entry.terms.life = entry.terms.life.min(bound);
         let useful = self.is_of_use(&entry.terms, now);
@@ -342,7 +369,7 @@ impl RrSets {
     }
 
     fn is_of_use(&self, terms: &Terms, now: Instant) -> bool {
-        let stale = || self.stale_max_age.is_some_and(|max| terms.expired_for(now) <= max);
+        let stale = || self.bounds.load().stale_max_age.is_some_and(|max| terms.expired_for(now) <= max);
         terms.life > 0 && (terms.left(now) > 0 || stale())
     }
 
@@ -385,7 +412,12 @@ impl View<'_> {
         }
         let stale = self.fresh == Freshness::Stale
             && !entry.terms.is_bogus()
-            && self.all.stale_max_age.is_some_and(|max| entry.terms.expired_for(self.now) <= max);
+            && self
+                .all
+                .bounds
+                .load()
+                .stale_max_age
+                .is_some_and(|max| entry.terms.expired_for(self.now) <= max);
         stale.then_some((entry, Left::Stale))
     }
 

@@ -65,14 +65,16 @@ fn note<T: PartialEq>(all: &mut Vec<T>, one: T) -> bool {
 /// a full cache. And, for who wants to keep its answer, what it has read of the cache.
 #[derive(Default, Debug)]
 pub struct Scratch {
+    /// By which rules it is learned ([`super::Cache::era`]).
+    pub(super) era: u64,
     known: Mutex<HashMap<Key, Arc<Entry>>>,
     pub(super) reads: Option<Mutex<Reads>>,
 }
 
 impl Scratch {
-    /// One that notes what is read.
-    pub fn noting_reads() -> Scratch {
-        Scratch { known: Mutex::default(), reads: Some(Mutex::default()) }
+    /// One that notes what is read, or not.
+    pub fn new(era: u64, noting_reads: bool) -> Scratch {
+        Scratch { era, known: Mutex::default(), reads: noting_reads.then(Mutex::default) }
     }
 
     /// What the answer rests on, when it rests on the cache alone: all of it, and few enough to keep.

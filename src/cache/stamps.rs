@@ -11,7 +11,7 @@
 //! number that is still 0 also says that there is nothing to look for, which spares most look-ups of a
 //! name that nobody has asked for before.
 //!
-//! Shown by: `answers::` in `tests/`, over random histories.
+//! Shown by: `tests/ready.rs`, over random histories.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -43,6 +43,8 @@ pub struct Stamps {
     slots: Box<[AtomicU32]>,
     /// Counts changes of any.
     changes: AtomicU64,
+    /// Counts changes of the rules by which names are looked up.
+    era: AtomicU64,
     keys: RandomState,
 }
 
@@ -50,7 +52,7 @@ impl Default for Stamps {
     fn default() -> Stamps {
         // Copied as a block: the tests make some ten thousand of these.
         let slots = Box::new([const { AtomicU32::new(0) }; SLOTS]);
-        Stamps { slots, changes: AtomicU64::new(0), keys: RandomState::new() }
+        Stamps { slots, changes: AtomicU64::new(0), era: AtomicU64::new(0), keys: RandomState::new() }
     }
 }
 
@@ -89,6 +91,16 @@ impl Stamps {
         }
         // Last: whoever sees this sees the others too.
         self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// See [`super::Cache::era`].
+    pub fn era(&self) -> u64 {
+        self.era.load(Ordering::SeqCst) // between storing something and forgetting all there is one order
+    }
+
+    /// See [`super::Cache::begin_era`].
+    pub fn begin_era(&self) {
+        self.era.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Everything has changed.

@@ -418,6 +418,7 @@ fn warn_if_restart_needed(running: &Config, new: &Config) {
         ("server.listen", running.server.listen != new.server.listen),
         ("server.threads", running.server.threads != new.server.threads),
         ("dnssec.trust-anchor-state", running.dnssec.trust_anchor_state != new.dnssec.trust_anchor_state),
+        ("cache.max-memory", running.cache.max_memory != new.cache.max_memory),
         ("resolver.source-addresses", running.resolver.source_addresses != new.resolver.source_addresses),
     ];
     for (setting, _) in changed.iter().filter(|(_, changed)| *changed) {

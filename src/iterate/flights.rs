@@ -39,6 +39,8 @@ pub struct Key {
     pub rtype: RrType,
     /// What for. Kept apart, since glue never answers and an unproven answer is none.
     pub usage: Usage,
+    /// By which rules ([`crate::cache::Cache::era`]).
+    pub era: u64,
 }
 
 /// What something is looked up for.
@@ -181,7 +183,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Key {
-        Key { name: name.parse().unwrap(), rtype: RrType::A, usage: Usage::Raw }
+        Key { name: name.parse().unwrap(), rtype: RrType::A, usage: Usage::Raw, era: 0 }
     }
 
     #[tokio::test]

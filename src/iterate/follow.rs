@@ -70,6 +70,7 @@ impl Walker {
     fn adopt(&self, anchors: TrustAnchors) {
         if anchors != **self.anchors.load() {
             self.anchors.store(Arc::new(anchors));
+            self.cache.begin_era();
             self.cache.trust.clear();
             self.cache.aggressive.clear();
             self.cache.rrsets.clear();
@@ -103,7 +104,8 @@ impl Walker {
     }
 
     async fn look_at(self: &Arc<Self>, config: &Arc<Config>, point: &mut TrustPoint, anchors: &[Anchor]) {
-        let request = Arc::new(Request::new(Arc::clone(config), &self.world, false).unchecked());
+        let request =
+            Arc::new(Request::new(Arc::clone(config), &self.world, self.cache.era(), false).unchecked());
         let question = Question::new(point.zone.clone(), RrType::DNSKEY);
         let scope = Scope::refresh(request.trace.open());
         let found = self.look_up_hop(&request, &question, &scope, Usage::Raw).await;
@@ -136,15 +138,16 @@ impl Walker {
     /// Tells a zone, whose keys are about to be fetched, which of them are trusted (RFC 8145 §5.2),
     /// beside the question that wanted them. Not where the operator has pinned the anchors: then they
     /// say nothing of whether a rollover reached this place.
-    pub(super) fn tell_tags(self: &Arc<Self>, config: &Arc<Config>, zone: &Name) {
+    pub(super) fn tell_tags(self: &Arc<Self>, request: &Request, zone: &Name) {
+        let config = &request.config;
         let follows = config.dnssec.trust_anchor_state.is_some();
         if !follows && config.dnssec.anchors != Config::default().dnssec.anchors {
             return;
         }
         let Some(name) = self.anchors.load().key_tag_query(zone) else { return };
-        let (walker, config) = (Arc::clone(self), Arc::clone(config));
+        let (walker, config, era) = (Arc::clone(self), Arc::clone(config), request.era);
         tokio::spawn(async move {
-            let request = Arc::new(Request::new(config, &walker.world, false).unchecked());
+            let request = Arc::new(Request::new(config, &walker.world, era, false).unchecked());
             let scope = Scope::hop(request.trace.open());
             // Whatever comes back is cached like anything else.
             let _ = walker.find(&request, &Question::new(name, RrType::NULL), &scope).await;

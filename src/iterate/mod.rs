@@ -190,7 +190,7 @@ impl Walker {
         Box::pin(async move {
             let Question { name, rtype, .. } = question;
             loop {
-                let key = Key { name: name.clone(), rtype: *rtype, usage };
+                let key = Key { name: name.clone(), rtype: *rtype, usage, era: request.era };
                 match self.flights.join(key, request.id) {
                     Role::Lead(lead) => {
                         // Looked for only now: it may have been stored since the asker has looked.

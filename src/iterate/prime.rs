@@ -26,7 +26,8 @@ pub(super) const CONFIGURED_LIFE: Duration = Duration::from_secs(7 * 86_400);
 
 impl Walker {
     /// Asks the root servers for themselves, beside the question that needed the root (RFC 9609).
-    pub(super) fn prime_soon(self: &Arc<Self>, config: &Arc<Config>) {
+    pub(super) fn prime_soon(self: &Arc<Self>, request: &Request) {
+        let config = &request.config;
         if !config.resolver.root_priming || config.resolver.hints.is_empty() {
             return;
         }
@@ -38,9 +39,9 @@ impl Walker {
             }
             *next = Some(now + PRIMING_PAUSE);
         }
-        let (walker, config) = (Arc::clone(self), Arc::clone(config));
+        let (walker, config, era) = (Arc::clone(self), Arc::clone(config), request.era);
         tokio::spawn(async move {
-            let request = Arc::new(Request::new(config, &walker.world, false));
+            let request = Arc::new(Request::new(config, &walker.world, era, false));
             walker.prime(&request).await;
         });
     }
@@ -65,7 +66,9 @@ impl Walker {
         }
         let ttl = Duration::from_secs(u64::from(referral.ttl.min(crate::cache::cuts::MAX_TTL)));
         let now = self.world.clock.now();
-        self.cache.cuts.store(&Cut::root(referral.servers, now + ttl));
+        if self.cache.is_in(request.era) {
+            self.cache.cuts.store(&Cut::root(referral.servers, now + ttl));
+        }
     }
 }
 

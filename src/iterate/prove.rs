@@ -159,7 +159,7 @@ impl Walker {
                 Trust::Bogus(Reason::TooMuchWork | Reason::ChainBroken | Reason::Indeterminate)
             );
             let tentative = candidate.is_some() && matches!(trust, Trust::Bogus(_));
-            if life > 0 && !own_limit && !tentative {
+            if life > 0 && !own_limit && !tentative && self.cache.is_in(case.request.era) {
                 let until: Instant = now + Duration::from_secs(u64::from(life.min(MAX_TRUST_TTL)));
                 self.cache.trust.store(zone, &trust, until);
             }
@@ -179,7 +179,7 @@ impl Walker {
         };
         if let Some(anchored) = anchors.at(zone) {
             if candidate.is_none() {
-                self.tell_tags(&case.request.config, zone);
+                self.tell_tags(case.request, zone);
             }
             return self.prove_keys(case, zone, anchored, candidate, MAX_TRUST_TTL).await;
         }

@@ -151,8 +151,10 @@ impl Walker {
                 let now = self.world.clock.now();
                 let until = now + Duration::from_secs(u64::from(verified.expires_in.min(set.ttl)));
                 let aggressive = &self.cache.aggressive;
-                aggressive.add_wildcard(&keys.zone, set, wildcard, until, now);
-                self.remember_ranges(&keys.zone, &sets, None);
+                if self.cache.is_in(case.request.era) {
+                    aggressive.add_wildcard(&keys.zone, set, wildcard, until, now);
+                }
+                self.remember_ranges(case.request, &keys.zone, &sets, None);
                 Judged::secure_by_proof(verified.expires_in, sets.into())
             }
             denial::Proof::OptOut | denial::Proof::Insecure => Judged::INSECURE,
@@ -226,7 +228,7 @@ impl Walker {
         match proven {
             denial::Proof::Proven => {
                 let soa = soa.map(|soa| RrSet { ttl: soa.ttl.min(life), ..soa.clone() });
-                self.remember_ranges(&keys.zone, &sets, soa.as_ref());
+                self.remember_ranges(case.request, &keys.zone, &sets, soa.as_ref());
                 Judged::secure_by_proof(life, sets.into())
             }
             denial::Proof::OptOut | denial::Proof::Insecure => Judged { life, ..Judged::INSECURE },
@@ -235,7 +237,10 @@ impl Walker {
     }
 
     /// Keeps proven NSEC and NSEC3 sets for other names (RFC 8198).
-    fn remember_ranges(&self, zone: &Name, sets: &[RrSet], soa: Option<&RrSet>) {
+    fn remember_ranges(&self, request: &Request, zone: &Name, sets: &[RrSet], soa: Option<&RrSet>) {
+        if !self.cache.is_in(request.era) {
+            return;
+        }
         let now = self.world.clock.now();
         for set in sets {
             let until = now + Duration::from_secs(u64::from(set.ttl));

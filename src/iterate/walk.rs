@@ -169,7 +169,7 @@ impl Walker {
         if awaited.as_ref() == Some(&part.name) {
             return Ok(Step::Ask(None));
         }
-        let key = Key { name: part.name.clone(), rtype: part.rtype, usage: Usage::Step };
+        let key = Key { name: part.name.clone(), rtype: part.rtype, usage: Usage::Step, era: request.era };
         match self.flights.join(key, request.id) {
             Role::Lead(lead) => Ok(Step::Ask(Some(lead))),
             Role::Alone => Ok(Step::Ask(None)),
@@ -200,10 +200,12 @@ impl Walker {
         }
         let (guarded, now) = (referral.guarded, self.world.clock.now());
         let cut = Cut::delegated(referral, above, now);
-        if guarded {
-            self.cache.siblings.tell(&cut, above, now);
+        if self.cache.is_in(request.era) {
+            if guarded {
+                self.cache.siblings.tell(&cut, above, now);
+            }
+            self.cache.cuts.store(&cut);
         }
-        self.cache.cuts.store(&cut);
         Arc::new(cut)
     }
 
@@ -239,7 +241,7 @@ impl Walker {
         match known {
             Some(cut) => (cut, CutFrom::Cache),
             None => {
-                self.prime_soon(&request.config);
+                self.prime_soon(request);
                 (Arc::new(root_from_hints(&request.config, now + CONFIGURED_LIFE)), CutFrom::Hints)
             }
         }

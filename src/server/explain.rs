@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::{Service, Settings};
+use super::{InForce, Service};
 use crate::cache::hop::Held;
 use crate::render::{Report, compact};
 use crate::request::Request;
@@ -70,7 +70,7 @@ impl Service {
     /// The trace of `explained` in TXT records, one per line; TTL 0, since it tells of this moment.
     pub(super) async fn explain(
         &self,
-        settings: &Settings,
+        settings: &InForce,
         asker: &Asker,
         question: &Question,
         explained: Question,
@@ -93,7 +93,7 @@ impl Service {
     /// The normal answer, with the trace in an option as far as it fits beside it.
     pub(super) async fn answer_with_trace(
         &self,
-        settings: &Settings,
+        settings: &InForce,
         mut asker: Asker,
         question: Question,
     ) -> Vec<u8> {
@@ -112,9 +112,9 @@ impl Service {
     }
 
     /// Resolves as for any client, with the trace on.
-    async fn traced(&self, settings: &Settings, asker: &Asker, question: Question) -> (Answer, Vec<String>) {
+    async fn traced(&self, settings: &InForce, asker: &Asker, question: Question) -> (Answer, Vec<String>) {
         let world = self.resolver.world();
-        let mut request = Request::new(Arc::clone(&settings.config), world, true);
+        let mut request = Request::new(Arc::clone(&settings.config), world, settings.era, true);
         if asker.flags & Header::CD != 0 {
             request = request.unchecked();
         }

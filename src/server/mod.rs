@@ -21,6 +21,7 @@ pub mod worker;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -97,6 +98,20 @@ impl Settings {
     }
 }
 
+/// The settings for all of a request, and the era that began with them or before.
+struct InForce {
+    era: u64,
+    settings: Arc<Settings>,
+}
+
+impl Deref for InForce {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
+}
+
 /// Are special-use names (RFC 6761) answered here?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalNames {
@@ -142,20 +157,28 @@ impl Service {
         &self.resolver
     }
 
-    /// Takes a new configuration for all requests from now on; what is cached stays, but for
-    /// delegations when stub or forward zones change.
+    /// Takes a new configuration for all requests from now on. What is cached stays as it was bounded when it was stored, and
+    /// is forgotten when stub or forward zones or root hints change; what is still learned by the old ones is not stored then.
     pub fn reload(&self, config: Arc<Config>) {
-        let old = self.settings.load();
+        let old = self.settings.swap(Arc::new(Settings::new(Arc::clone(&config), self.local_names)));
+        let cache = self.resolver.cache();
         if old.config.routes != config.routes || old.config.resolver.hints != config.resolver.hints {
-            self.resolver.cache().cuts.clear();
-            self.resolver.cache().siblings.clear();
-            self.resolver.cache().aggressive.clear();
-            self.resolver.cache().rrsets.clear();
-            self.resolver.cache().failures.clear();
+            // Only now: whoever looked at the old settings is of the old era.
+            cache.begin_era();
+            cache.cuts.clear();
+            cache.siblings.clear();
+            cache.aggressive.clear();
+            cache.rrsets.clear();
+            cache.failures.clear();
         }
+        cache.rrsets.reload(&config.cache);
         self.resolver.reload(&config);
-        self.settings.store(Arc::new(Settings::new(config, self.local_names)));
-        self.resolver.cache().stamps.change_all(); // no ready packet outlives the settings it was made by
+        cache.stamps.change_all(); // no ready packet outlives the settings it was made by
+    }
+
+    fn in_force(&self) -> InForce {
+        let era = self.resolver.cache().era();
+        InForce { era, settings: self.settings.load_full() }
     }
 
     /// A moment on the clock of ready packets.
@@ -199,7 +222,7 @@ impl Service {
         keeper: Option<&Keeper<'_>>,
     ) -> Option<Vec<u8>> {
         let came = self.resolver.world().clock.now();
-        let settings = self.settings.load_full();
+        let settings = self.in_force();
         let header = Header::read(request)?;
         // A reply to nobody's question: answering could go on for ever.
         if header.has(Header::QR) {
@@ -335,7 +358,7 @@ impl Service {
 
     async fn resolve(
         &self,
-        settings: &Settings,
+        settings: &InForce,
         Admitted { asker, question, client }: Admitted,
         keeper: Option<&Keeper<'_>>,
     ) -> Vec<u8> {
@@ -364,13 +387,14 @@ impl Service {
         respond::build(&answer, &asker)
     }
 
-    fn request(&self, settings: &Settings, asker: &Asker, to_be_kept: bool) -> Arc<Request> {
-        let mut request = Request::new(Arc::clone(&settings.config), self.resolver.world(), false);
+    fn request(&self, settings: &InForce, asker: &Asker, to_be_kept: bool) -> Arc<Request> {
+        let (config, world) = (Arc::clone(&settings.config), self.resolver.world());
+        let mut request = Request::new(config, world, settings.era, false);
         if asker.flags & Header::CD != 0 {
             request = request.unchecked();
         }
         if to_be_kept {
-            request.own = Scratch::noting_reads();
+            request.own = Scratch::new(settings.era, true);
         }
         Arc::new(request)
     }

@@ -71,7 +71,8 @@ impl Inspector {
     async fn ask(&self, question: Question) -> Report {
         let resolver = self.service.resolver();
         resolver.cache().forget_answers();
-        let request = Arc::new(Request::new(Arc::clone(&self.config), resolver.world(), true));
+        let request =
+            Arc::new(Request::new(Arc::clone(&self.config), resolver.world(), resolver.cache().era(), true));
         let answer = self.service.answer(&request, question).await;
         Report::new(answer, &request, Instant::now().duration_since(request.arrived))
     }

@@ -113,7 +113,7 @@ pub async fn resolve(
     question: Question,
     points: Vec<TrustPoint>,
 ) -> Report {
-    let request = Arc::new(Request::new(Arc::clone(&config), &world, true));
+    let request = Arc::new(Request::new(Arc::clone(&config), &world, 0, true));
     let service = Service::new(Arc::clone(&config), world);
     service.resolver().walker().restore_anchors(&config, points);
     let answer = service.answer(&request, question).await;
