@@ -74,6 +74,8 @@ pub struct Answer {
     pub secure: bool,
     /// What a client will want next (RFC 9460 §4.2).
     pub additional: Vec<Held>,
+    /// Could some of that not be had? Nothing in the answer says when it can.
+    pub lacks_additional: bool,
     /// Why it is not better.
     pub edes: Vec<Ede>,
     /// Why there is none.
@@ -94,6 +96,7 @@ impl Answer {
             proof: Proof::default(),
             secure: false,
             additional: Vec::new(),
+            lacks_additional: false,
             edes: Vec::new(),
             failure: None,
             local: false,
@@ -253,7 +256,8 @@ impl Resolver {
         }
         if matches!(question.rtype, RrType::SVCB | RrType::HTTPS) {
             // Rare and large: in a box, so that other questions have no room for it.
-            answer.additional = Box::pin(self.svcb_additional(request, &answer)).await;
+            let found = Box::pin(self.svcb_additional(request, &answer)).await;
+            (answer.additional, answer.lacks_additional) = found;
         }
         answer
     }
@@ -412,8 +416,8 @@ impl Resolver {
 
     /// SVCB and HTTPS: what AliasMode leads to, and the addresses of the targets (R46). Nothing
     /// here changes the answer itself.
-    async fn svcb_additional(self: &Arc<Self>, request: &Arc<Request>, answer: &Answer) -> Vec<Held> {
-        let mut found: Vec<Held> = Vec::new();
+    async fn svcb_additional(self: &Arc<Self>, request: &Arc<Request>, answer: &Answer) -> (Vec<Held>, bool) {
+        let (mut found, mut lacks): (Vec<Held>, bool) = (Vec::new(), false);
         let mut seen: Vec<Name> = Vec::new();
         let mut sets: Vec<Held> = answer.terminal.clone();
         for _ in 0..=MAX_SVCB_ALIAS {
@@ -424,7 +428,7 @@ impl Resolver {
                 let mut looked_up: Vec<&Name> = Vec::new();
                 for (_, target) in &records {
                     if !looked_up.contains(&target) {
-                        found.extend(self.addresses(request, target).await);
+                        lacks |= self.addresses(request, target, &mut found).await;
                         looked_up.push(target);
                     }
                 }
@@ -439,27 +443,34 @@ impl Resolver {
             seen.push((*target).clone());
             let next = match self.hop(request, target, answer.question.rtype, Why::Additional).await {
                 Ok(Hop::Data(next)) => next,
-                _ => Vec::new(),
+                Ok(_) => Vec::new(),
+                Err(_) => {
+                    lacks = true;
+                    Vec::new()
+                }
             };
             found.extend(next.iter().cloned());
             if next.is_empty() {
-                found.extend(self.addresses(request, target).await);
+                lacks |= self.addresses(request, target, &mut found).await;
                 break;
             }
             sets = next;
         }
-        found
+        (found, lacks)
     }
 
-    async fn addresses(self: &Arc<Self>, request: &Arc<Request>, name: &Name) -> Vec<Held> {
+    /// Adds the addresses of `name`; could some not be had?
+    async fn addresses(self: &Arc<Self>, request: &Arc<Request>, name: &Name, found: &mut Vec<Held>) -> bool {
         let one = |rtype| self.hop(request, name, rtype, Why::Additional);
         // Always polled in this order, or a replay might ask in another.
         let (v4, v6) = tokio::join!(biased; one(RrType::A), one(RrType::AAAA));
-        [v4, v6]
-            .into_iter()
-            .filter_map(|hop| if let Ok(Hop::Data(sets)) = hop { Some(sets) } else { None })
-            .flatten()
-            .collect()
+        let lacks = v4.is_err() || v6.is_err();
+        for hop in [v4, v6] {
+            if let Ok(Hop::Data(sets)) = hop {
+                found.extend(sets);
+            }
+        }
+        lacks
     }
 }
 

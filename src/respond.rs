@@ -82,7 +82,7 @@ pub type Countdown = (u16, Instant);
 /// What [`build`] makes for everybody who asks the same (`asker` says whether with DO and CD), but for
 /// ID, letter case, AD, TTLs and OPT; and the place of each TTL with the moment when it has run down.
 /// `None`: it is only for who has asked. Failures are, what is told with reservations, what is not
-/// known to end, and what chance has a part in (RFC 9460 §2.4.2).
+/// known to end, what is not all that there may be, and what chance has a part in (RFC 9460 §2.4.2).
 pub fn template(answer: &Answer, asker: &Asker) -> Option<(Vec<u8>, Vec<Countdown>)> {
     let by_chance = answer.additional.iter().chain(&answer.terminal).any(|held| {
         matches!(held.set.rtype, RrType::SVCB | RrType::HTTPS)
@@ -94,7 +94,10 @@ pub fn template(answer: &Answer, asker: &Asker) -> Option<(Vec<u8>, Vec<Countdow
     let question = Question { name: answer.question.name.to_lowercase(), ..answer.question.clone() };
     let asker = Asker { id: 0, limit: MAX_MESSAGE, ..asker.clone() };
     let mut sheet = Sheet::new(&asker, answer.rcode as u16, Some(&question), false);
-    sheet.fill(answer).ok()?;
+    // What does not fit beside the options of this asker may fit beside another's.
+    if answer.lacks_additional || !sheet.fill(answer).ok()? {
+        return None;
+    }
     let Sheet { writer, clocks, .. } = sheet;
     let clocks = writer.ttls().iter().zip(clocks).map(|(at, expires)| Some((*at, expires?)));
     let clocks = clocks.collect::<Option<Vec<_>>>()?;
@@ -163,8 +166,8 @@ impl Sheet {
         Sheet { writer, clocks: Vec::new(), signed }
     }
 
-    /// `Err`: something that belongs to the answer did not fit.
-    fn fill(&mut self, answer: &Answer) -> Result<(), Full> {
+    /// Is all in it, also what is only helpful? `Err`: something that belongs to the answer did not fit.
+    fn fill(&mut self, answer: &Answer) -> Result<bool, Full> {
         // One DNAME may be behind several hops; it is said once.
         let mut dnames: Vec<&Name> = Vec::new();
         for held in answer.hops.iter().flat_map(|alias| alias.sets()) {
@@ -188,10 +191,10 @@ impl Sheet {
         for held in &answer.additional {
             // What is only helpful may be missing without a word (RFC 2181 §9).
             if self.add(Section::Additional, &held.set, held).is_err() {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What proves the rest lives as long as that.

@@ -22,6 +22,8 @@ use cnamed::world::{
 };
 use tokio::time::Instant;
 
+use crate::everything;
+
 /// Refuses everything at once: what is not in the cache fails.
 struct Nobody;
 
@@ -247,4 +249,100 @@ fn ready_packets_change_no_answer() {
     }
     let asked = HISTORIES as usize * STEPS * 60 / 100;
     assert!(ready * 10 > asked, "only {ready} of about {asked} answers were ready: nothing is shown");
+}
+
+/// What `rtype` of `name` is enters the cache of a service.
+fn learn(service: &Service, name: &Name, rtype: RrType, rdata: &[u8]) {
+    let set = RrSet::new(name.clone(), rtype, 300, [rdata]);
+    let reply = Reply::Data { sets: vec![set], rank: Rank::AuthAnswer, proof: Proof::default() };
+    let rrsets = &service.resolver().cache().rrsets;
+    let (hop, rank) = rrsets.hop_of(reply).unwrap();
+    let question = Question::new(name.clone(), rtype);
+    rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::INSECURE, Instant::now());
+}
+
+fn query(name: &Name, rtype: RrType, size: u16, options: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let mut writer = MessageWriter::new(7, 0x0100, 512);
+    writer.question(&Question::new(name.clone(), rtype)).unwrap();
+    writer.opt(size, 0, 0, options).unwrap();
+    writer.finish()
+}
+
+/// What two doors say, of which one may have it ready.
+async fn both_ways(door: &Door, long_way: &Door, request: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711);
+    let mut said = Vec::new();
+    if !door.at_once(request, client, Instant::now(), &mut said) {
+        said = door.respond(request, client, Transport::Udp).await.unwrap();
+    }
+    (said, long_way.respond(request, client, Transport::Udp).await.unwrap())
+}
+
+#[test]
+fn an_answer_without_what_could_not_be_had_is_not_kept_ready() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let service = everything::service(Config::default(), Box::new(|_| Box::pin(async {})));
+        let door = Door::new(Arc::clone(&service), 1);
+        let long_way = Door::without_answers(Arc::clone(&service));
+        let (name, target): (Name, Name) = ("svc.test.".parse().unwrap(), "target.test.".parse().unwrap());
+        learn(&service, &name, RrType::HTTPS, &[&[0, 1], target.as_wire()].concat());
+        for rtype in [RrType::A, RrType::AAAA] {
+            let failure = Failure::NoAddress {
+                owner: target.clone(),
+                zone: Name::root(),
+                why: Unaddressed::NoneUsable,
+            };
+            service.resolver().cache().failures.store(
+                &target,
+                rtype,
+                &Arc::new(failure),
+                None,
+                Instant::now(),
+            );
+        }
+        let request = query(&name, RrType::HTTPS, 1_232, &[]);
+        for _ in 0..4 {
+            let (said, long) = both_ways(&door, &long_way, &request).await;
+            assert_eq!(said, long);
+        }
+        tokio::time::advance(Duration::from_secs(6)).await;
+        let (said, long) = both_ways(&door, &long_way, &request).await;
+        let additional = |octets: &[u8]| u16::from_be_bytes([octets[10], octets[11]]);
+        assert_eq!((additional(&said), additional(&long)), (2, 2), "an address and OPT");
+    });
+}
+
+#[test]
+fn what_does_not_fit_beside_the_options_of_one_is_not_kept_from_another() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let mut config = Config::default();
+        config.resolver.edns_buffer_size = 4_096;
+        let service = everything::service(config, Box::new(|_| Box::pin(async {})));
+        let door = Door::new(Arc::clone(&service), 1);
+        let long_way = Door::without_answers(Arc::clone(&service));
+        let mut ready = 0;
+        for length in 3_940..4_040 {
+            let name: Name = format!("n{length}.test.").parse().unwrap();
+            // A ServiceMode record whose target is its owner, with one long parameter of a private key.
+            let value = vec![7; length];
+            let parameter = [&[0xff, 0x00][..], &(length as u16).to_be_bytes(), &value].concat();
+            learn(&service, &name, RrType::HTTPS, &[&[0, 1, 0][..], &parameter].concat());
+            learn(&service, &name, RrType::A, &[192, 0, 2, 1]);
+            learn(&service, &name, RrType::AAAA, &[1; 16]);
+            let with_cookie = query(&name, RrType::HTTPS, 4_096, &[(10, vec![1; 8])]);
+            let without = query(&name, RrType::HTTPS, 4_096, &[]);
+            for _ in 0..3 {
+                both_ways(&door, &long_way, &with_cookie).await;
+            }
+            let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711);
+            ready += usize::from(door.at_once(&without, client, Instant::now(), &mut Vec::new()));
+            let (said, long) = both_ways(&door, &long_way, &without).await;
+            assert_eq!(said, long, "a value of {length} octets");
+        }
+        assert!(ready > 10, "{ready} were ready");
+    });
 }

@@ -68,7 +68,7 @@ impl Cache {
             servers: servers::Servers::new(percent(4)),
             failures: failures::Failures::new(percent(4), Arc::clone(&stamps)),
             aggressive: Aggressive::new(usize::try_from(percent(8)).unwrap_or(usize::MAX)),
-            trust: trust::Trusts::new(percent(4)),
+            trust: trust::Trusts::new(percent(4), Arc::clone(&stamps)),
             stamps,
         }
     }

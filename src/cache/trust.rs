@@ -1,10 +1,12 @@
 //! Verdicts on zones: their proven keys, or that they have none. Checked once per TTL, not per
 //! answer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
+use super::stamps::Stamps;
 use crate::dnssec::{Reason, Trust};
 use crate::wire::Name;
 
@@ -13,15 +15,16 @@ pub struct Trusts {
     zones: moka::sync::Cache<Name, (Trust, Instant)>,
     /// Was a zone ever insecure for what is not supported? Only then is it worth looking for one.
     has_unsupported: AtomicBool,
+    stamps: Arc<Stamps>,
 }
 
 impl Trusts {
     /// At most so many octets.
-    pub fn new(octets: u64) -> Trusts {
+    pub fn new(octets: u64, stamps: Arc<Stamps>) -> Trusts {
         let zones = super::lru(octets, |name: &Name, (trust, _): &(Trust, Instant)| {
             super::ENTRY_OVERHEAD.saturating_add(name.len() as u32).saturating_add(trust.octets())
         });
-        Trusts { zones, has_unsupported: AtomicBool::new(false) }
+        Trusts { zones, has_unsupported: AtomicBool::new(false), stamps }
     }
 
     /// The verdict that still stands.
@@ -44,14 +47,38 @@ impl Trusts {
 
     /// Remembers a verdict.
     pub fn store(&self, zone: &Name, trust: &Trust, until: Instant) {
-        if let Trust::Insecure(Some(_)) = trust {
+        let is_unsupported = matches!(trust, Trust::Insecure(Some(_)));
+        if is_unsupported {
             self.has_unsupported.store(true, Ordering::Relaxed);
         }
         self.zones.insert(zone.clone(), (trust.clone(), until));
+        if is_unsupported {
+            // Answers from there are told with that from now on.
+            self.stamps.change(zone, true);
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
         self.zones.invalidate_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_from_below_what_is_not_supported_are_made_anew() {
+        let stamps = Arc::<Stamps>::default();
+        let trusts = Trusts::new(1 << 20, Arc::clone(&stamps));
+        let (zone, until): (Name, _) = ("alpha.".parse().unwrap(), Instant::now() + Duration::from_secs(9));
+        let before = stamps.of(&zone, true);
+        trusts.store(&zone, &Trust::Insecure(None), until);
+        assert!(stamps.stands(before));
+        trusts.store(&zone, &Trust::Insecure(Some(Reason::UnsupportedDigest)), until);
+        assert!(!stamps.stands(before));
     }
 }

@@ -57,9 +57,11 @@ pub(super) fn open(
 /// Sends `query` if there is room; `false`: there is not.
 ///
 /// # Errors
-/// What the system says, also of what was sent before.
+/// What the system says. What it says of something sent before is told once, instead of sending, and is not about
+/// this.
 pub(super) fn send_now(socket: &Datagrams, query: &[u8]) -> io::Result<bool> {
-    without_waiting(socket.socket().send(query))
+    let send = || without_waiting(socket.socket().send(query));
+    send().or_else(|_| send())
 }
 
 fn without_waiting(sent: io::Result<usize>) -> io::Result<bool> {
@@ -137,4 +139,20 @@ fn bind(socket: &Socket, source: IpAddr, rng: &Rng) -> io::Result<()> {
 pub fn draw_port(rng: &Rng) -> u16 {
     let ports = usize::from(u16::MAX - FIRST_PORT) + 1;
     u16::try_from(rng.below(ports)).unwrap_or(0).saturating_add(FIRST_PORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_error_of_before_costs_no_question() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        socket.connect(nobody).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.send(b"before").unwrap(); // on loopback the ICMP message has come when this is done
+        let socket = Datagrams::new(socket).unwrap();
+        assert!(send_now(&socket, b"now").unwrap());
+    }
 }
