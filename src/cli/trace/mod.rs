@@ -113,9 +113,10 @@ pub async fn resolve(
     question: Question,
     points: Vec<TrustPoint>,
 ) -> Report {
-    let request = Arc::new(Request::new(Arc::clone(&config), &world, 0, true));
-    let service = Service::new(Arc::clone(&config), world);
+    let service = Service::new(Arc::clone(&config), world.clone());
     service.resolver().walker().restore_anchors(&config, points);
+    let era = service.resolver().cache().era();
+    let request = Arc::new(Request::new(config, &world, era, true));
     let answer = service.answer(&request, question).await;
     Report::new(answer, &request, Instant::now().duration_since(request.arrived))
 }
