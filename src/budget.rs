@@ -43,6 +43,9 @@ pub const PROOF_MESSAGES: u32 = 40;
 /// Proofs that rest on one another, a DS on that of the zone above and so on, before the first is at hand. More zones
 /// below one another than messages for proofs could fetch; what is cached already costs none.
 pub const PROOFS_NESTED: u8 = 24;
+/// Zones judged for one question, those whose verdict is cached not counted: more than sixteen hops have zones above
+/// them. What is cached already costs no messages, and what has expired no checks.
+pub const VERDICTS: u32 = 256;
 /// Signatures checked for one RRset or denial of one question. An honest one takes one or two.
 pub const SIGNATURES: u32 = 16;
 /// Signatures that may turn out wrong for one question (KeyTrap, CVE-2023-50387).
@@ -107,6 +110,7 @@ pub struct Budget {
     failed_lookups: AtomicU32,
     minimised: AtomicU32,
     proofs: AtomicU32,
+    verdicts: AtomicU32,
     signatures: AtomicU32,
     signature_failures: AtomicU32,
     nsec3_work: AtomicU32,
@@ -142,6 +146,7 @@ impl Budget {
             failed_lookups: AtomicU32::new(FAILED_ADDRESS_LOOKUPS),
             minimised: AtomicU32::new(MINIMISED),
             proofs: AtomicU32::new(PROOF_MESSAGES),
+            verdicts: AtomicU32::new(VERDICTS),
             signatures: AtomicU32::new(SIGNATURES_IN_ALL),
             signature_failures: AtomicU32::new(SIGNATURE_FAILURES),
             nsec3_work: AtomicU32::new(NSEC3_WORK),
@@ -168,6 +173,11 @@ impl Budget {
             Purpose::Proof => take(&self.proofs, 1),
         };
         if paid && take(&self.messages, 1) { Ok(()) } else { Err(Limit::Messages) }
+    }
+
+    /// May another zone be judged?
+    pub fn spend_verdict(&self) -> bool {
+        take(&self.verdicts, 1)
     }
 
     fn pay(&self, cost: u32, astray: u32) -> bool {

@@ -149,7 +149,7 @@ impl Walker {
                 Some(trust) => return trust,
                 None => {}
             }
-            if case.scope.proofs >= PROOFS_NESTED {
+            if case.scope.proofs >= PROOFS_NESTED || !case.request.budget.spend_verdict() {
                 return Trust::Bogus(Reason::TooMuchWork);
             }
             let (trust, life) = self.establish(case, zone, candidate).await;
@@ -184,8 +184,10 @@ impl Walker {
             return self.prove_keys(case, zone, anchored, candidate, MAX_TRUST_TTL).await;
         }
         // Below what is insecure everything is, down to the next anchor; no DS needs to be asked for.
+        // Whoever looks for its keys has looked at that: twice for each zone would be 2^n for n zones in a row.
         let now = self.world.clock.now();
-        if let Some(parent) = zone.parent()
+        if !case.scope.is_proving(zone)
+            && let Some(parent) = zone.parent()
             && let Some(cut) = self.cache.cuts.closest_zone(&parent, now)
             && cut.is_at_or_below(anchor)
             && let Trust::Insecure(_) = self.trust(case, &cut, None).await
@@ -273,24 +275,48 @@ impl Walker {
     /// comes back to [`Walker::prove_keys`] with the set at hand.
     async fn fetch_keys(self: &Arc<Self>, case: Case<'_>, zone: &Name) -> (Trust, u32) {
         let question = Question::new(zone.clone(), RrType::DNSKEY);
-        let scope = case.proof_scope(&question).for_keys_of(zone);
-        let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
+        let known = case.proof_scope(&question).for_keys_of(zone);
+        let (found, is_outdated) = self.keys_in(case, zone, &question, &known).await;
+        if !is_outdated {
+            return found;
+        }
+        // Signed again meanwhile, or other keys.
+        let anew = Scope { refresh: true, ..case.proof_scope(&question).for_keys_of(zone) };
+        self.keys_in(case, zone, &question, &anew).await.0
+    }
+
+    /// What a look-up of the keys makes of them, for how long; and were they proven before and are not any more?
+    async fn keys_in(
+        self: &Arc<Self>,
+        case: Case<'_>,
+        zone: &Name,
+        question: &Question,
+        scope: &Scope,
+    ) -> ((Trust, u32), bool) {
+        let hop = match self.look_up_hop(case.request, question, scope, Usage::Proven).await {
             Ok(hop) => hop,
-            Err(_) => return (Trust::Bogus(Reason::ChainBroken), 0),
+            Err(_) => return ((Trust::Bogus(Reason::ChainBroken), 0), false),
         };
-        match (hop.security(), &hop) {
+        let trust = match (hop.security(), &hop) {
             (Security::Secure, Hop::Data(sets)) => {
                 let now = self.world.clock.now();
                 match (self.cache.trust.get(zone, now), sets.first()) {
                     // Stored a moment ago, with its own life; not to be stored again.
                     (Some(trust @ Trust::Secure(_)), _) => (trust, 0),
-                    (_, Some(held)) => (self.trust(case, zone, Some(&held.set)).await, 0),
+                    (_, Some(held)) => {
+                        let case = Case { scope, ..case };
+                        match self.trust(case, zone, Some(&held.set)).await {
+                            Trust::Bogus(reason) => return ((Trust::Bogus(reason), BROKEN_TTL), true),
+                            trust => (trust, 0),
+                        }
+                    }
                     (_, None) => (Trust::Bogus(Reason::DnskeyMissing), 0),
                 }
             }
             (Security::Bogus(reason), Hop::Data(_)) => (Trust::Bogus(reason), BROKEN_TTL),
             _ => (Trust::Bogus(Reason::DnskeyMissing), BROKEN_TTL),
-        }
+        };
+        (trust, false)
     }
 }
 

@@ -918,6 +918,17 @@ def clients():
     s.ask("sub.alpha.", flags="DO CD").insecure()
     s.ask("sub.alpha.").insecure()
 
+    # Of two good signatures of the keys the one by the key that the DS names ends first.
+    keys = [Key("alpha.", 13), Key("alpha.", 13, flags=256, seed="zsk")]
+    before, zone = one_zone(keys=keys)
+    soon = "20260601120100"
+    before.at("alpha.").spoil("alpha.", "DNSKEY", lambda held: replace(held, sigs=[zone.rrsig(held, keys[0], expiration=soon), zone.rrsig(held, keys[1])]))
+    after, _ = one_zone(keys=keys)
+    s = Scenario("keys_signed_again", "Keys whose signature has ended are asked for again, also while they are cached (RFC 4035 §5.3.3).", before)
+    s.ask("www.alpha.").secure()
+    s.change(after).wait(61)
+    s.ask("bad.alpha.").secure()
+
     world, zone = one_zone()
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
     good, _ = one_zone()
