@@ -97,3 +97,16 @@ async fn stale_data_is_of_no_use_from_the_reload_on_that_says_so() {
     sleep(Duration::from_secs(31)).await;
     assert_eq!(ask(&service, &question()).await.rcode, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_judged_by_another_policy_is_forgotten() {
+    let (service, messages) = resolver(Duration::ZERO, Duration::ZERO);
+    ask(&service, &question()).await;
+    let mut other = config(1);
+    other.dnssec.sha1_validates = !other.dnssec.sha1_validates;
+    for _ in 0..2 {
+        service.reload(Arc::new(other.clone()));
+        ask(&service, &question()).await;
+        assert_eq!(messages.load(Ordering::Relaxed), 2);
+    }
+}

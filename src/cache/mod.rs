@@ -84,9 +84,17 @@ impl Cache {
         self.stamps.era() == era
     }
 
-    /// There are new rules, and whoever came before them stores no more. To be called when the rules are in force
-    /// and before what is stored is forgotten.
-    pub fn begin_era(&self) {
+    /// There are new rules, which must be in force by now. Whoever came before them stores no more, and what was learned
+    /// by the old ones is forgotten; `delegations`: those too.
+    pub fn begin_era(&self, delegations: bool) {
+        self.stamps.begin_era();
+        if delegations {
+            self.cuts.clear();
+            self.siblings.clear();
+        }
+        self.trust.clear();
+        self.forget_answers();
+        // Who came meanwhile may have read what was still there.
         self.stamps.begin_era();
     }
 

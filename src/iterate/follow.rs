@@ -70,11 +70,7 @@ impl Walker {
     fn adopt(&self, anchors: TrustAnchors) {
         if anchors != **self.anchors.load() {
             self.anchors.store(Arc::new(anchors));
-            self.cache.begin_era();
-            self.cache.trust.clear();
-            self.cache.aggressive.clear();
-            self.cache.rrsets.clear();
-            self.cache.failures.clear();
+            self.cache.begin_era(false);
         }
     }
 

@@ -162,14 +162,10 @@ impl Service {
     pub fn reload(&self, config: Arc<Config>) {
         let old = self.settings.swap(Arc::new(Settings::new(Arc::clone(&config), self.local_names)));
         let cache = self.resolver.cache();
-        if old.config.routes != config.routes || old.config.resolver.hints != config.resolver.hints {
-            // Only now: whoever looked at the old settings is of the old era.
-            cache.begin_era();
-            cache.cuts.clear();
-            cache.siblings.clear();
-            cache.aggressive.clear();
-            cache.rrsets.clear();
-            cache.failures.clear();
+        let places = |config: &Config| (config.routes.clone(), config.resolver.hints.clone());
+        let moved = places(&old.config) != places(&config);
+        if moved || old.config.dnssec.sha1_validates != config.dnssec.sha1_validates {
+            cache.begin_era(moved);
         }
         cache.rrsets.reload(&config.cache);
         self.resolver.reload(&config);
