@@ -293,6 +293,13 @@ mod tests {
         assert_eq!(budget.send(Purpose::Main, now), Err(Limit::Octets));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn so_many_zones_are_judged_for_one_question() {
+        let budget = Budget::new(Instant::now(), Duration::from_secs(5), 100);
+        assert!((0..VERDICTS).all(|_| budget.spend_verdict()));
+        assert!(!budget.spend_verdict());
+    }
+
     /// How many messages go through when these are the first and all others are on the way.
     fn most(first: &[Purpose], hops: usize) -> u32 {
         let now = Instant::now();

@@ -73,8 +73,8 @@ impl Cache {
         }
     }
 
-    /// A number for the rules by which something is learned: another one once stub or forward zones, root hints or
-    /// trust anchors are others. To be read before the rules are.
+    /// A number for the rules by which something is learned: another one once stub or forward zones, root hints,
+    /// trust anchors or what SHA-1 is worth are others. To be read before the rules are (docs/decisions/0017).
     pub fn era(&self) -> u64 {
         self.stamps.era()
     }

@@ -276,28 +276,29 @@ impl Walker {
     async fn fetch_keys(self: &Arc<Self>, case: Case<'_>, zone: &Name) -> (Trust, u32) {
         let question = Question::new(zone.clone(), RrType::DNSKEY);
         let known = case.proof_scope(&question).for_keys_of(zone);
-        let (found, is_outdated) = self.keys_in(case, zone, &question, &known).await;
-        if !is_outdated {
+        if let Ok(found) = self.keys_in(case, zone, &question, &known).await {
             return found;
         }
         // Signed again meanwhile, or other keys.
         let anew = Scope { refresh: true, ..case.proof_scope(&question).for_keys_of(zone) };
-        self.keys_in(case, zone, &question, &anew).await.0
+        let found = self.keys_in(case, zone, &question, &anew).await;
+        found.unwrap_or_else(|reason| (Trust::Bogus(reason), BROKEN_TTL))
     }
 
-    /// What a look-up of the keys makes of them, for how long; and were they proven before and are not any more?
+    /// What a look-up of the keys makes of them, and for how long; why not, where they were proven before and are not
+    /// any more.
     async fn keys_in(
         self: &Arc<Self>,
         case: Case<'_>,
         zone: &Name,
         question: &Question,
         scope: &Scope,
-    ) -> ((Trust, u32), bool) {
+    ) -> Result<(Trust, u32), Reason> {
         let hop = match self.look_up_hop(case.request, question, scope, Usage::Proven).await {
             Ok(hop) => hop,
-            Err(_) => return ((Trust::Bogus(Reason::ChainBroken), 0), false),
+            Err(_) => return Ok((Trust::Bogus(Reason::ChainBroken), 0)),
         };
-        let trust = match (hop.security(), &hop) {
+        Ok(match (hop.security(), &hop) {
             (Security::Secure, Hop::Data(sets)) => {
                 let now = self.world.clock.now();
                 match (self.cache.trust.get(zone, now), sets.first()) {
@@ -306,7 +307,7 @@ impl Walker {
                     (_, Some(held)) => {
                         let case = Case { scope, ..case };
                         match self.trust(case, zone, Some(&held.set)).await {
-                            Trust::Bogus(reason) => return ((Trust::Bogus(reason), BROKEN_TTL), true),
+                            Trust::Bogus(reason) => return Err(reason),
                             trust => (trust, 0),
                         }
                     }
@@ -315,8 +316,7 @@ impl Walker {
             }
             (Security::Bogus(reason), Hop::Data(_)) => (Trust::Bogus(reason), BROKEN_TTL),
             _ => (Trust::Bogus(Reason::DnskeyMissing), BROKEN_TTL),
-        };
-        (trust, false)
+        })
     }
 }
 

@@ -158,7 +158,7 @@ impl Service {
     }
 
     /// Takes a new configuration for all requests from now on. What is cached stays as it was bounded when it was stored, and
-    /// is forgotten when stub or forward zones or root hints change; what is still learned by the old ones is not stored then.
+    /// is forgotten when stub or forward zones, root hints, trust anchors or `dnssec.sha1` change; what is still learned by the old ones is not stored then.
     pub fn reload(&self, config: Arc<Config>) {
         let old = self.settings.swap(Arc::new(Settings::new(Arc::clone(&config), self.local_names)));
         let cache = self.resolver.cache();
