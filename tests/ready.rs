@@ -44,7 +44,7 @@ impl Network for Nobody {
     }
 }
 
-const TYPES: [RrType; 4] = [RrType::A, RrType::A, RrType::AAAA, RrType::CNAME];
+const TYPES: [RrType; 5] = [RrType::A, RrType::A, RrType::AAAA, RrType::CNAME, RrType::DS];
 const HISTORIES: u64 = 150;
 const STEPS: usize = 300;
 
@@ -161,7 +161,10 @@ impl History {
             4 => (self.pick(&TYPES), Reply::NoData { soa: soa(), proof }),
             _ => (RrType::A, Reply::NxDomain { soa: soa(), proof }),
         };
-        let Some((hop, rank)) = self.service.resolver().cache().rrsets.hop_of(reply) else { return };
+        // Some are of an apex.
+        let zone = self.pick(&[Name::root(), name.clone()]);
+        let rrsets = &self.service.resolver().cache().rrsets;
+        let Some((hop, rank)) = rrsets.hop_of(reply, &zone) else { return };
         self.settle(
             &Question::new(name, rtype),
             hop,
@@ -182,7 +185,7 @@ impl History {
             proof: Proof::default(),
         };
         let Some((hop @ Hop::Alias(Alias::Dname { .. }), rank)) =
-            self.service.resolver().cache().rrsets.hop_of(reply)
+            self.service.resolver().cache().rrsets.hop_of(reply, &Name::root())
         else {
             return;
         };
@@ -256,7 +259,7 @@ fn learn(service: &Service, name: &Name, rtype: RrType, rdata: &[u8]) {
     let set = RrSet::new(name.clone(), rtype, 300, [rdata]);
     let reply = Reply::Data { sets: vec![set], rank: Rank::AuthAnswer, proof: Proof::default() };
     let rrsets = &service.resolver().cache().rrsets;
-    let (hop, rank) = rrsets.hop_of(reply).unwrap();
+    let (hop, rank) = rrsets.hop_of(reply, &Name::root()).unwrap();
     let question = Question::new(name.clone(), rtype);
     rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::INSECURE, Instant::now());
 }

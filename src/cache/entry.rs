@@ -59,6 +59,8 @@ pub(super) struct Terms {
     pub(super) stored: Instant,
     /// Seconds from `stored`.
     pub(super) life: u32,
+    /// As [`super::hop::Held::of_apex`].
+    pub(super) of_apex: bool,
 }
 
 impl Terms {
@@ -74,6 +76,12 @@ impl Terms {
 
     pub(super) fn expired_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.expires())
+    }
+
+    /// Does an alias on these terms stand for this type too? What is bogus does not for what proofs rest on: a
+    /// name would take a zone down with it.
+    pub(super) fn stands_for(&self, rtype: RrType) -> bool {
+        !matches!(rtype, RrType::DS | RrType::DNSKEY) || !(self.of_apex || self.is_bogus())
     }
 
     pub(super) fn is_bogus(&self) -> bool {

@@ -43,7 +43,7 @@ use record::Record;
 /// No text begins like this, and no file that was carried in text mode.
 const MAGIC: [u8; 8] = *b"\x8acname\r\n";
 /// Of the layout of pages and records; another one is not read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Octets of a page: a few sectors, so that damage is contained, and more than nearly all RRsets
 /// take. A larger one (the answers of some 60 signed TXT records) is not kept.
 pub const PAGE: usize = 8_192;
@@ -428,11 +428,11 @@ impl Reading<'_> {
         self.seen += 1;
         let (cache, now) = (self.cache, self.at.now);
         let kept = match record {
-            Record::Entry { name, rtype, content, rank, age, life } => {
+            Record::Entry { name, rtype, content, rank, age, life, of_apex } => {
                 // A moment that this machine's clock cannot tell is too long ago.
                 now.checked_sub(age.saturating_add(passed)).is_some_and(|stored| {
                     // Proven anew when it is asked for.
-                    let terms = Terms { security: Security::Unchecked, rank, stored, life };
+                    let terms = Terms { security: Security::Unchecked, rank, stored, life, of_apex };
                     let entry = Entry { content, proof: Proof::default(), terms };
                     cache.rrsets.restore(&Key::new(&name, rtype), entry, now)
                 })

@@ -44,6 +44,8 @@ const BOGUS: u8 = 3;
 const HEAD: usize = 8 + 4 + 1;
 /// Ranks that the octet for rank and security tells apart.
 const RANKS: u8 = 3;
+/// Set in that octet: an alias at an apex.
+pub(super) const OF_APEX: u8 = 0x80;
 /// Says that the count is in the next two octets.
 const LONG_COUNT: u8 = u8::MAX;
 
@@ -65,7 +67,8 @@ impl Packed {
             Security::Secure => SECURE,
             Security::Bogus(reason) => BOGUS + reason as u8,
         };
-        out.push(security * RANKS + rank_code(terms.rank));
+        let apex = if terms.of_apex { OF_APEX } else { 0 };
+        out.push((security * RANKS + rank_code(terms.rank)) | apex);
         if !write_content(key, content, &mut out) {
             return None;
         }
@@ -92,6 +95,7 @@ impl Packed {
         let mut from = Octets(&self.0);
         let stored = from.instant(base)?;
         let (life, code) = (from.u32()?, from.u8()?);
+        let (code, of_apex) = (code & !OF_APEX, code & OF_APEX != 0);
         let rank = rank_of(code % RANKS)?;
         let security = match code / RANKS {
             UNCHECKED => Security::Unchecked,
@@ -99,7 +103,7 @@ impl Packed {
             SECURE => Security::Secure,
             bogus => Security::Bogus(*Reason::ALL.get(usize::from(bogus - BOGUS))?),
         };
-        Some(Terms { security, rank, stored, life })
+        Some(Terms { security, rank, stored, life, of_apex })
     }
 
     /// Is this the entry of `name` and `rtype`?
@@ -386,7 +390,13 @@ mod tests {
             for (key, content) in entries() {
                 let rank = [Rank::Volunteered, Rank::NonAuthAnswer, Rank::AuthAnswer][i % 3];
                 let stored = if i % 2 == 0 { base + Duration::new(7, 1) } else { base - Duration::new(7, 1) };
-                let terms = Terms { security: security.clone(), rank, stored, life: u32::MAX - 1 };
+                let terms = Terms {
+                    security: security.clone(),
+                    rank,
+                    stored,
+                    life: u32::MAX - 1,
+                    of_apex: i % 2 == 0,
+                };
                 let proof = Proof::from(vec![nsec.clone(); i % 3]);
                 let entry = Entry { content, proof, terms };
                 let packed = Packed::pack(&key, &entry, base).unwrap();
@@ -417,7 +427,13 @@ mod tests {
     #[test]
     fn a_denial_without_soa_is_not_packed() {
         let now = Instant::now();
-        let terms = Terms { security: Security::Unchecked, rank: Rank::AuthAnswer, stored: now, life: 60 };
+        let terms = Terms {
+            security: Security::Unchecked,
+            rank: Rank::AuthAnswer,
+            stored: now,
+            life: 60,
+            of_apex: false,
+        };
         let entry = Entry { content: Content::NoData(None), proof: Proof::default(), terms };
         assert!(Packed::pack(&Key::new(&name("x."), RrType::A), &entry, now).is_none());
     }

@@ -110,6 +110,7 @@ impl RrSets {
         let view = View { all: self, own, fresh, now };
         let exact = view.entry(name, rtype);
         let cname = if rtype == RrType::CNAME { None } else { view.entry(name, RrType::CNAME) };
+        let cname = cname.filter(|(entry, _)| entry.terms.stands_for(rtype));
         // A CNAME that came later than other data at its owner has replaced it (R35).
         let occluded = !rtype.may_sit_beside_cname()
             && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.terms.stored > e.0.terms.stored && !c.0.terms.is_bogus());
@@ -149,12 +150,12 @@ impl RrSets {
         self.bounds.load().stale_max_age.is_some()
     }
 
-    /// What a reply says, as it will be held: with our bounds on TTLs, not judged, not stored.
-    /// `None`: the reply says nothing of the name itself.
-    pub fn hop_of(&self, reply: Reply) -> Option<(Hop, Rank)> {
+    /// What a reply of servers of `zone` says, as it will be held: with our bounds on TTLs, not judged, not
+    /// stored. `None`: the reply says nothing of the name itself.
+    pub fn hop_of(&self, reply: Reply, zone: &Name) -> Option<(Hop, Rank)> {
         let bounds = self.bounds.load();
         let life = |set: &RrSet| bounds.life(set);
-        let held = |set: RrSet, proof: Proof| Held::fresh(life(&set), set, proof);
+        let held = |set: RrSet, proof: Proof| Held::from_zone(zone, life(&set), set, proof);
         let denial = |soa: Option<RrSet>, proof: Proof| {
             let negative = self.negative_life(soa.as_ref());
             let soa = soa.map(|set| Held::fresh(negative, set, Proof::default()));
@@ -190,8 +191,8 @@ impl RrSets {
     }
 
     /// An RRset by itself, as [`RrSets::hop_of`] would hold it.
-    pub fn hop_of_set(&self, set: RrSet) -> Hop {
-        Hop::Data(vec![Held::fresh(self.bounds.load().life(&set), set, Proof::default())])
+    pub fn hop_of_set(&self, set: RrSet, zone: &Name) -> Hop {
+        Hop::Data(vec![Held::from_zone(zone, self.bounds.load().life(&set), set, Proof::default())])
     }
 
     /// Stores what (name, type) is with the verdict on it, and says how it stands now.
@@ -204,10 +205,10 @@ impl RrSets {
         judged: &Judged,
         now: Instant,
     ) -> Hop {
-        let entry = |content: Content, life: u32, proof: &Proof| Entry {
+        let entry = |content: Content, life: u32, proof: &Proof, of_apex: bool| Entry {
             content,
             proof: proof.clone(),
-            terms: Terms { security: judged.security.clone(), rank, stored: now, life },
+            terms: Terms { security: judged.security.clone(), rank, stored: now, life, of_apex },
         };
         let settled = |held: Held| {
             let left = held.left.min(judged.life);
@@ -218,12 +219,22 @@ impl RrSets {
         };
         let put_set = |held: &Held| {
             let key = Key::new(&held.set.owner, held.set.rtype);
-            self.put(own, key, entry(Content::Set(held.set.clone()), held.life, &held.proof), now);
+            self.put(
+                own,
+                key,
+                entry(Content::Set(held.set.clone()), held.life, &held.proof, held.of_apex),
+                now,
+            );
         };
         let put_rewritten = |name: &Name, dname: &Held, result: Option<Name>| {
             let dname_owner = dname.set.owner.clone();
             let content = Content::Rewritten { name: name.clone(), dname_owner, result };
-            self.put(own, Key::new(name, RrType::CNAME), entry(content, dname.life, &Proof::default()), now);
+            self.put(
+                own,
+                Key::new(name, RrType::CNAME),
+                entry(content, dname.life, &Proof::default(), false),
+                now,
+            );
         };
         let settle_denial = |denial: Denial| Denial {
             soa: denial.soa.map(settled),
@@ -264,14 +275,14 @@ impl RrSets {
                 let denial = settle_denial(denial);
                 let (soa, life) = soa_of(&denial);
                 let key = Key::new(&question.name, question.rtype);
-                self.put(own, key, entry(Content::NoData(soa), life, &denial.proof), now);
+                self.put(own, key, entry(Content::NoData(soa), life, &denial.proof, false), now);
                 Hop::NoData(denial)
             }
             Hop::NxDomain(denial) => {
                 let denial = settle_denial(denial);
                 let (soa, life) = soa_of(&denial);
                 let key = Key::new(&question.name, ALL_TYPES);
-                self.put(own, key, entry(Content::NxDomain(soa), life, &denial.proof), now);
+                self.put(own, key, entry(Content::NxDomain(soa), life, &denial.proof, false), now);
                 Hop::NxDomain(denial)
             }
         }
@@ -440,7 +451,8 @@ impl View<'_> {
     fn held_with(&self, set: &RrSet, entry: &Entry, left: u32, stale: bool) -> Held {
         let (security, proof) = (entry.terms.security.clone(), entry.proof.clone());
         let expires = (!stale).then(|| entry.terms.expires());
-        Held { set: set.clone(), left, life: entry.terms.life, stale, expires, security, proof }
+        let Terms { life, of_apex, .. } = entry.terms;
+        Held { set: set.clone(), left, life, stale, expires, security, proof, of_apex }
     }
 
     fn denial(&self, soa: Option<&RrSet>, entry: &Entry, left: Left) -> Denial {
@@ -542,7 +554,7 @@ mod tests {
         let asked = Question::new(name.clone(), RrType::A);
         let soa = RrSet::new("alpha.".parse().unwrap(), RrType::SOA, 300, [&[0, 0, 0, 1, 44][..]]);
         let denied = Reply::NxDomain { soa: Some(soa), proof: Proof::default() };
-        let (hop, rank) = rrsets.hop_of(denied).unwrap();
+        let (hop, rank) = rrsets.hop_of(denied, &Name::root()).unwrap();
         rrsets.settle(
             &Scratch::default(),
             &asked,
@@ -551,7 +563,8 @@ mod tests {
             &Judged::secure_by_proof(300, Proof::default()),
             now,
         );
-        let forged = rrsets.hop_of_set(RrSet::new(name.clone(), RrType::A, 300, [&[192, 0, 2, 1][..]]));
+        let forged =
+            rrsets.hop_of_set(RrSet::new(name.clone(), RrType::A, 300, [&[192, 0, 2, 1][..]]), &Name::root());
         let bogus = Judged::bogus(crate::security::Reason::SignatureInvalid);
         rrsets.settle(&Scratch::default(), &asked, forged, rank, &bogus, now);
         let still = rrsets.look_up(&Scratch::default(), &name, RrType::AAAA, Freshness::Live, now);

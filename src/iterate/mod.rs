@@ -324,7 +324,9 @@ impl Walker {
             _ => Volunteered::default(),
         };
         // `ask` turns what is no hop into failures, `walk` follows referrals.
-        let Some((hop, rank)) = self.cache.rrsets.hop_of(reply) else { return Hop::NoData(Denial::bare()) };
+        let Some((hop, rank)) = self.cache.rrsets.hop_of(reply, zone) else {
+            return Hop::NoData(Denial::bare());
+        };
         let judged = match usage {
             Usage::Proven => self.judge(request, question, &hop, zone, scope).await,
             Usage::Raw | Usage::Reach | Usage::Step => Judged::UNCHECKED,
@@ -365,7 +367,7 @@ impl Walker {
             let question = Question::new(set.owner.clone(), set.rtype);
             let closer = self.cache.cuts.closest_zone(&set.owner, now).is_some_and(|cut| cut.is_below(zone));
             if !closer && self.remembered(request, &question).is_none() {
-                let hop = self.cache.rrsets.hop_of_set(set);
+                let hop = self.cache.rrsets.hop_of_set(set, zone);
                 let (rank, judged) = (Rank::Volunteered, Judged::UNCHECKED);
                 let hop = self.cache.rrsets.settle(&request.own, &question, hop, rank, &judged, now);
                 hop.sets().into_iter().for_each(|held| note_stored(request, scope, held, true));
@@ -374,8 +376,8 @@ impl Walker {
     }
 
     /// The answer to a minimised question: remembered as what it is, and proves nothing here.
-    fn store_part(&self, request: &Request, part: &Question, reply: Reply, scope: &Scope) {
-        if let Some(hop) = self.cache.rrsets.hop_of(reply) {
+    fn store_part(&self, request: &Request, part: &Question, reply: Reply, zone: &Name, scope: &Scope) {
+        if let Some(hop) = self.cache.rrsets.hop_of(reply, zone) {
             self.store(request, part, hop, &Judged::UNCHECKED, scope);
         }
         request.budget.minimised_in_vain();

@@ -124,12 +124,12 @@ impl Walker {
                             return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server });
                         }
                         let reply = Reply::Alias { redirection, rank, volunteered, proof };
-                        self.store_part(request, &part, reply, scope);
+                        self.store_part(request, &part, reply, &cut.zone, scope);
                         shown = step;
                         continue;
                     }
                     Ok((reply @ (Reply::Data { .. } | Reply::NoData { .. }), _)) => {
-                        self.store_part(request, &part, reply, scope);
+                        self.store_part(request, &part, reply, &cut.zone, scope);
                         shown = step;
                         // Below a name that the root itself has there are no cuts.
                         minimise &= !cut.zone.is_root();
@@ -192,7 +192,7 @@ impl Walker {
                 None if !proof.is_empty() => Some(Reply::NoData { soa: None, proof }),
                 None => None,
             };
-            if let Some(hop) = reply.and_then(|reply| self.cache.rrsets.hop_of(reply))
+            if let Some(hop) = reply.and_then(|reply| self.cache.rrsets.hop_of(reply, &above.zone))
                 && self.remembered(request, &question).is_none()
             {
                 self.store(request, &question, hop, &Judged::UNCHECKED, &Scope::hop(0));

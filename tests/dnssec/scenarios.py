@@ -918,6 +918,40 @@ def clients():
     s.ask("sub.alpha.", flags="DO CD").insecure()
     s.ask("sub.alpha.").insecure()
 
+    # An alias at an apex outlives what the zone above and the zone itself say there.
+    names = "@ CNAME www.alpha.\nwww A 192.0.2.101\nbad A 192.0.2.102\n"
+
+    def aliased(**more):
+        alpha, below = Zone("alpha.", PLAIN), Zone("sub.alpha.", names, **more)
+        world = World(alpha, below, ds={"sub.alpha.": [key.ds() for key in below.keys]})
+        for owner, rtype in (("sub.alpha.", "DS"), ("sub.alpha.", "NS"), ("ns.sub.alpha.", "A")):
+            if (owner, rtype) in alpha.sets:
+                alpha.sets[owner, rtype].ttl = 30
+        return world, below
+
+    section = "RFC 4035 §2.5, §5.2"
+    world, below = aliased()
+    s = Scenario("apex_alias_is_no_ds", f"An alias at the apex of a zone, where none may be, says nothing of its DS and its keys ({section}).", world)
+    s.ask("www.sub.alpha.").secure()
+    s.ask("sub.alpha.").secure()
+    s.ask("sub.alpha.", "DS").secure()
+    s.ask("sub.alpha.", "DNSKEY").secure()
+    s.ask("sub.alpha.").secure().wait(31)
+    s.ask("bad.sub.alpha.").secure()
+    s.ask("sub.alpha.", "DS").secure()
+    world, below = aliased()
+    world.at("sub.alpha.").spoil("sub.alpha.", "CNAME", corrupted)
+    s = Scenario("apex_alias_bogus", f"An alias at the apex of a zone that is bogus harms no other name of it ({section}).", world)
+    s.ask("sub.alpha.").bogus(6).wait(31)
+    s.ask("www.sub.alpha.").secure()
+    world, below = aliased(keys=[])
+    s = Scenario("apex_alias_insecure", f"For who proves things themselves, too, the zone above says whether one with an alias at its apex has a DS ({section}).", world)
+    s.ask("sub.alpha.", flags="DO CD").insecure()
+    s.ask("sub.alpha.", "DS", flags="DO CD").insecure()
+    s.ask("sub.alpha.").insecure().wait(31)
+    s.ask("sub.alpha.", "DS").secure()
+    s.ask("www.sub.alpha.").insecure()
+
     # Of two good signatures of the keys the one by the key that the DS names ends first.
     keys = [Key("alpha.", 13), Key("alpha.", 13, flags=256, seed="zsk")]
     before, zone = one_zone(keys=keys)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cache::cuts::Cut;
 use crate::cache::entry::{ALL_TYPES, Content, Entry, Key};
-use crate::cache::packed::{Octets, rank_code, rank_of, write_content, write_servers};
+use crate::cache::packed::{OF_APEX, Octets, rank_code, rank_of, write_content, write_servers};
 use crate::rrset::{RrSet, RrType};
 use crate::trust::rank::Rank;
 use crate::trust::scrub::NameServer;
@@ -38,6 +38,8 @@ pub(super) enum Record {
         age: Duration,
         /// Seconds from storing.
         life: u32,
+        /// An alias at an apex.
+        of_apex: bool,
     },
     /// A delegation, with what was left of its life at saving.
     Cut { zone: Name, servers: Vec<NameServer>, left: Duration },
@@ -48,7 +50,8 @@ pub(super) enum Record {
 /// Writes an entry as it is at `now`; `false`: it is of no kind that is kept.
 pub(super) fn write_entry(key: &Key, entry: &Entry, now: Instant, out: &mut Vec<u8>) -> bool {
     out.push(ENTRY);
-    out.push(rank_code(entry.terms.rank));
+    let apex = if entry.terms.of_apex { OF_APEX } else { 0 };
+    out.push(rank_code(entry.terms.rank) | apex);
     write_duration(now.saturating_duration_since(entry.terms.stored), out);
     out.extend_from_slice(&entry.terms.life.to_be_bytes());
     write_content(key, &entry.content, out)
@@ -90,10 +93,11 @@ fn read_duration(from: &mut Octets<'_>) -> Option<Duration> {
 }
 
 fn read_entry(from: &mut Octets<'_>) -> Option<Record> {
-    let rank = rank_of(from.u8()?)?;
+    let code = from.u8()?;
+    let (rank, of_apex) = (rank_of(code & !OF_APEX)?, code & OF_APEX != 0);
     let (age, life) = (read_duration(from)?, from.u32()?);
     let (key, content) = from.content().filter(|(key, content)| can_be(key, content))?;
-    Some(Record::Entry { name: key.name, rtype: key.rtype, content, rank, age, life })
+    Some(Record::Entry { name: key.name, rtype: key.rtype, content, rank, age, life, of_apex })
 }
 
 fn read_cut(from: &mut Octets<'_>) -> Option<Record> {

@@ -63,12 +63,16 @@ fn signature(covered: RrType) -> Vec<u8> {
 
 fn entry(content: Content, at: Moment) -> Entry {
     let (security, rank) = (Security::Unchecked, Rank::AuthAnswer);
-    Entry { content, proof: Proof::default(), terms: Terms { security, rank, stored: at.now, life: 60 } }
+    Entry {
+        content,
+        proof: Proof::default(),
+        terms: Terms { security, rank, stored: at.now, life: 60, of_apex: false },
+    }
 }
 
 fn put(cache: &Cache, set: RrSet, now: Instant) {
     let question = Question::new(set.owner.clone(), set.rtype);
-    let (hop, rank) = (cache.rrsets.hop_of_set(set), Rank::AuthAnswer);
+    let (hop, rank) = (cache.rrsets.hop_of_set(set, &Name::root()), Rank::AuthAnswer);
     cache.rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::UNCHECKED, now);
 }
 
@@ -76,7 +80,7 @@ fn put(cache: &Cache, set: RrSet, now: Instant) {
 fn filled(at: Moment) -> Cache {
     let cache = cache();
     let settle = |name: &str, rtype, reply: Reply| {
-        let (hop, rank) = cache.rrsets.hop_of(reply).unwrap();
+        let (hop, rank) = cache.rrsets.hop_of(reply, &n("apex.example.")).unwrap();
         let question = Question::new(n(name), rtype);
         cache.rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::UNCHECKED, at.now);
     };
@@ -88,6 +92,7 @@ fn filled(at: Moment) -> Cache {
     signed.sigs = Rdatas::new([signature(RrType::A).as_slice()]);
     put(signed, Rank::AuthAnswer);
     put(RrSet::new(n("Alias.Example."), RrType::CNAME, 600, [n("there.test.").as_wire()]), Rank::Volunteered);
+    put(RrSet::new(n("apex.example."), RrType::CNAME, 600, [n("there.test.").as_wire()]), Rank::AuthAnswer);
     let mx = [&[0, 10][..], n("mail.example.").as_wire()].concat();
     put(RrSet::new(n("example."), RrType::MX, 60, [mx.as_slice(), &mx]), Rank::NonAuthAnswer);
     let dname = RrSet::new(n("d.example."), RrType::DNAME, 400, [n("test.").as_wire()]);
@@ -120,6 +125,7 @@ fn questions() -> Vec<(Name, RrType)> {
     let some = [
         ("signed.example.", RrType::A),
         ("alias.example.", RrType::A),
+        ("apex.example.", RrType::A),
         ("example.", RrType::MX),
         ("x.d.example.", RrType::A),
         ("below.gone.example.", RrType::TXT),
@@ -179,7 +185,10 @@ fn everything_comes_back_with_its_rank_and_less_time() {
         let mut all: Vec<_> = cache
             .rrsets
             .usable(at.now)
-            .map(|(key, entry)| (key.name.to_string(), key.rtype.0, entry.terms.rank, entry.content.clone()))
+            .map(|(key, Entry { content, terms, .. })| {
+                let name = key.name.to_string();
+                (name, key.rtype.0, (terms.rank, terms.of_apex), content)
+            })
             .collect();
         all.sort_by_key(|(name, rtype, ..)| (name.clone(), *rtype));
         all
