@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use super::blocks::Place;
 use super::entry::{ALL_TYPES, Entry, Key};
 use super::stamps::Stamp;
+use crate::dnssec::Trust;
+use crate::wire::Name;
 use crate::world::lock;
 
 /// Entries that one request keeps for itself; its budget allows far fewer.
@@ -68,13 +70,16 @@ pub struct Scratch {
     /// By which rules it is learned ([`super::Cache::era`]).
     pub(super) era: u64,
     known: Mutex<HashMap<Key, Arc<Entry>>>,
+    /// Verdicts on zones that are of no use to others: of its own limits, or without life. As many as its budget
+    /// allows ([`crate::budget::VERDICTS`]).
+    verdicts: Mutex<HashMap<Name, Trust>>,
     pub(super) reads: Option<Mutex<Reads>>,
 }
 
 impl Scratch {
     /// One that notes what is read, or not.
     pub fn new(era: u64, noting_reads: bool) -> Scratch {
-        Scratch { era, known: Mutex::default(), reads: noting_reads.then(Mutex::default) }
+        Scratch { era, reads: noting_reads.then(Mutex::default), ..Scratch::default() }
     }
 
     /// What the answer rests on, when it rests on the cache alone: all of it, and few enough to keep.
@@ -82,6 +87,21 @@ impl Scratch {
     pub fn rested(&self) -> Option<Rested> {
         let mut reads = lock(self.reads.as_ref()?);
         if lock(&self.known).is_empty() { reads.take() } else { None }
+    }
+
+    /// What this request thinks of a zone by itself.
+    pub fn verdict(&self, zone: &Name) -> Option<Trust> {
+        lock(&self.verdicts).get(zone).cloned()
+    }
+
+    /// Keeps a verdict that nobody else is to have.
+    pub fn hold_verdict(&self, zone: &Name, trust: &Trust) {
+        lock(&self.verdicts).insert(zone.clone(), trust.clone());
+    }
+
+    /// Zones are to be judged again: something else was learned, or may be.
+    pub fn forget_verdicts(&self) {
+        lock(&self.verdicts).clear();
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<Arc<Entry>> {

@@ -149,6 +149,12 @@ impl Walker {
                 Some(trust) => return trust,
                 None => {}
             }
+            // Twice for each zone would be 2^n for n zones in a row.
+            if candidate.is_none()
+                && let Some(trust) = case.request.own.verdict(zone)
+            {
+                return trust;
+            }
             if case.scope.proofs >= PROOFS_NESTED || !case.request.budget.spend_verdict() {
                 return Trust::Bogus(Reason::TooMuchWork);
             }
@@ -162,6 +168,8 @@ impl Walker {
             if life > 0 && !own_limit && !tentative && self.cache.is_in(case.request.era) {
                 let until: Instant = now + Duration::from_secs(u64::from(life.min(MAX_TRUST_TTL)));
                 self.cache.trust.store(zone, &trust, until);
+            } else if candidate.is_none() {
+                case.request.own.hold_verdict(zone, &trust);
             }
             trust
         })
@@ -184,22 +192,25 @@ impl Walker {
             return self.prove_keys(case, zone, anchored, candidate, MAX_TRUST_TTL).await;
         }
         // Below what is insecure everything is, down to the next anchor; no DS needs to be asked for.
-        // Whoever looks for its keys has looked at that: twice for each zone would be 2^n for n zones in a row.
         let now = self.world.clock.now();
-        if !case.scope.is_proving(zone)
-            && let Some(parent) = zone.parent()
+        let mut above = None;
+        if let Some(parent) = zone.parent()
             && let Some(cut) = self.cache.cuts.closest_zone(&parent, now)
             && cut.is_at_or_below(anchor)
-            && let Trust::Insecure(_) = self.trust(case, &cut, None).await
         {
-            // Not to be stored: it holds as long as what is known of the zone above.
-            return (Trust::Insecure(None), 0);
+            match self.trust(case, &cut, None).await {
+                // Not to be stored: it holds as long as what is known of the zone above.
+                Trust::Insecure(_) => return (Trust::Insecure(None), 0),
+                // No DS can be proven now, but one may be that was.
+                Trust::Bogus(reason) => above = Some(reason),
+                Trust::Secure(_) | Trust::NoCut => {}
+            }
         }
         let question = Question::new(zone.clone(), RrType::DS);
         let scope = case.proof_scope(&question);
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
-            Err(_) => return (Trust::Bogus(Reason::Indeterminate), 0),
+            Err(_) => return (Trust::Bogus(above.unwrap_or(Reason::Indeterminate)), 0),
         };
         match (hop.security(), &hop) {
             (Security::Bogus(reason), _) => (Trust::Bogus(reason), BROKEN_TTL),

@@ -36,6 +36,9 @@ impl Walker {
     ) -> BoxFuture<'a, Judged> {
         Box::pin(async move {
             let anchors = self.anchors.load_full();
+            if scope.proofs == 0 {
+                request.own.forget_verdicts();
+            }
             let checks = request.budget.checks();
             let case = Case { request, zone, scope, anchors: &anchors, checks: &checks };
             let judged = match hop {

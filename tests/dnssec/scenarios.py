@@ -963,6 +963,26 @@ def clients():
     s.change(after).wait(61)
     s.ask("bad.alpha.").secure()
 
+    # Twenty zones in a row, everything cached but the keys, which nobody gives.
+    row = [Zone("a." * count, "w A 192.0.2.101\nv A 192.0.2.102\n") for count in range(1, 21)]
+    world = World(*row)
+    for one in row:
+        world.at(one.name).tweak(one.name, "DNSKEY", lambda r: replace(r, rcode="REFUSED", answer=[]))
+    s = Scenario("row_without_keys", "Of zones in a row whose keys are not to be had each is judged once (RFC 4035 §5.3.1).", world)
+    for one in row:
+        s.know(one.name, "DS").ask(under("w", one.name), flags="DO CD").insecure()
+    s.ask(under("v", row[-1].name)).bogus(9)
+
+    # No server is left to be asked for the DS of the second: what the first one's said is bogus.
+    row = [Zone("a." * count, "w A 192.0.2.101\nv A 192.0.2.102\n") for count in range(1, 4)]
+    for one in row:
+        one.expiration = "20260601120200"
+    s = Scenario("row_of_ended_zones", "What is wrong with the uppermost of bogus zones is told of those below it (RFC 8914 §4.8).", World(*row))
+    for one in row:
+        s.know(one.name, "DS").ask(under("w", one.name)).secure()
+    s.wait(121)
+    s.ask(under("v", row[-1].name)).bogus(7)
+
     world, zone = one_zone()
     world.at("alpha.").spoil("bad.alpha.", "A", corrupted)
     good, _ = one_zone()
