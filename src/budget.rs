@@ -202,6 +202,11 @@ impl Budget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |v| Some(v.saturating_sub(octets)));
     }
 
+    /// Is there enough left to do at once what may turn out to be needless? Up to half of [`WORK`].
+    pub fn is_ample(&self) -> bool {
+        2 * (self.spent.load(Ordering::Relaxed) % ASTRAY / ONE_WORK) <= WORK
+    }
+
     /// May another server name be looked up after this one came to nothing?
     pub fn address_lookup_failed(&self) {
         take(&self.failed_lookups, 1);

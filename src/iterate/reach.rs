@@ -19,6 +19,9 @@ use crate::trace::{Event, LintCode, Why};
 use crate::trust::scrub::NameServer;
 use crate::wire::Name;
 
+/// Down to which depth of look-ups both families are asked for at once, while the budget allows.
+const DEPTH_AT_ONCE: u8 = 2;
+
 impl Walker {
     /// The addresses that came with the delegation for this very name server, or that the servers of its
     /// closest cut have told along with another delegation.
@@ -76,8 +79,14 @@ impl Walker {
         };
         // Always polled in this order, or a replay might ask in another.
         let (v4, v6) = match (request.routes.v4, request.routes.v6) {
-            (true, true) if depth <= 2 => tokio::join!(biased; one(RrType::A), one(RrType::AAAA)),
-            (true, _) => (one(RrType::A).await, Ok(Vec::new())),
+            (true, true) if depth <= DEPTH_AT_ONCE && request.budget.is_ample() => {
+                tokio::join!(biased; one(RrType::A), one(RrType::AAAA))
+            }
+            (true, true) => match one(RrType::A).await {
+                Ok(none) if none.is_empty() => (Ok(none), one(RrType::AAAA).await),
+                found => (found, Ok(Vec::new())),
+            },
+            (true, false) => (one(RrType::A).await, Ok(Vec::new())),
             (false, true) => (Ok(Vec::new()), one(RrType::AAAA).await),
             (false, false) => (Ok(Vec::new()), Ok(Vec::new())),
         };
