@@ -22,6 +22,7 @@ mod walk;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::budget::Purpose;
@@ -78,6 +79,8 @@ pub struct Scope {
     proofs: u8,
     /// Ask even though the cache has it.
     refresh: bool,
+    /// Told when nothing but the whole name is left to be asked: who looks for another type of it need not walk.
+    arriving: Option<Arc<Notify>>,
 }
 
 struct Reaching {
@@ -96,6 +99,7 @@ impl Scope {
             proving: None,
             proofs: 0,
             refresh: false,
+            arriving: None,
         }
     }
 
@@ -114,6 +118,7 @@ impl Scope {
             proving: None,
             proofs: self.proofs,
             refresh: false,
+            arriving: None,
         }
     }
 

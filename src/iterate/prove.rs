@@ -345,7 +345,7 @@ impl Scope {
 
     /// For what a proof needs.
     fn for_proof(&self) -> Scope {
-        Scope { purpose: Purpose::Proof, refresh: false, ..self.clone() }
+        Scope { purpose: Purpose::Proof, refresh: false, arriving: None, ..self.clone() }
     }
 }
 

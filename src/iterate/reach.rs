@@ -7,6 +7,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::flights::{Found, Usage};
 use super::{PORT, Scope, Walker};
 use crate::budget;
@@ -43,9 +45,9 @@ impl Walker {
     ) -> Result<Vec<IpAddr>, Arc<Failure>> {
         let parent = scope.id;
         let depth = scope.depth + 1;
-        let one = |rtype: RrType| {
+        let one = |rtype: RrType, arriving: Option<Arc<Notify>>| {
             let id = request.trace.open();
-            let scope = scope.for_server_of(zone, id);
+            let scope = Scope { arriving, ..scope.for_server_of(zone, id) };
             async move {
                 let question = Question::new(server.clone(), rtype);
                 request.trace.note(id, || Event::Wanted {
@@ -80,14 +82,25 @@ impl Walker {
         // Always polled in this order, or a replay might ask in another.
         let (v4, v6) = match (request.routes.v4, request.routes.v6) {
             (true, true) if depth <= DEPTH_AT_ONCE && request.budget.is_ample() => {
-                tokio::join!(biased; one(RrType::A), one(RrType::AAAA))
+                // Both walk the same way: the second begins where the first has come to.
+                let arriving = Arc::<Notify>::default();
+                let first = async {
+                    let found = one(RrType::A, Some(Arc::clone(&arriving))).await;
+                    arriving.notify_one();
+                    found
+                };
+                let second = async {
+                    arriving.notified().await;
+                    one(RrType::AAAA, None).await
+                };
+                tokio::join!(biased; first, second)
             }
-            (true, true) => match one(RrType::A).await {
-                Ok(none) if none.is_empty() => (Ok(none), one(RrType::AAAA).await),
+            (true, true) => match one(RrType::A, None).await {
+                Ok(none) if none.is_empty() => (Ok(none), one(RrType::AAAA, None).await),
                 found => (found, Ok(Vec::new())),
             },
-            (true, false) => (one(RrType::A).await, Ok(Vec::new())),
-            (false, true) => (Ok(Vec::new()), one(RrType::AAAA).await),
+            (true, false) => (one(RrType::A, None).await, Ok(Vec::new())),
+            (false, true) => (Ok(Vec::new()), one(RrType::AAAA, None).await),
             (false, false) => (Ok(Vec::new()), Ok(Vec::new())),
         };
         let failure = v4.as_ref().err().or(v6.as_ref().err()).cloned();

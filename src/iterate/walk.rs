@@ -99,6 +99,9 @@ impl Walker {
                 None
             };
             if whole {
+                if let Some(waiting) = &scope.arriving {
+                    waiting.notify_one();
+                }
                 let (reply, server) =
                     self.ask(request, &cut, question, scope, Manner::Authority, false).await?;
                 match reply {
