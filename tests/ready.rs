@@ -161,10 +161,9 @@ impl History {
             4 => (self.pick(&TYPES), Reply::NoData { soa: soa(), proof }),
             _ => (RrType::A, Reply::NxDomain { soa: soa(), proof }),
         };
-        // Some are of an apex.
-        let zone = self.pick(&[Name::root(), name.clone()]);
-        let rrsets = &self.service.resolver().cache().rrsets;
-        let Some((hop, rank)) = rrsets.hop_of(reply, &zone) else { return };
+        let Some((hop, rank)) = self.service.resolver().cache().rrsets.hop_of(reply) else { return };
+        // Some aliases are the parent's.
+        let rtype = if rtype == RrType::CNAME { self.pick(&[RrType::CNAME, RrType::DS]) } else { rtype };
         self.settle(
             &Question::new(name, rtype),
             hop,
@@ -185,7 +184,7 @@ impl History {
             proof: Proof::default(),
         };
         let Some((hop @ Hop::Alias(Alias::Dname { .. }), rank)) =
-            self.service.resolver().cache().rrsets.hop_of(reply, &Name::root())
+            self.service.resolver().cache().rrsets.hop_of(reply)
         else {
             return;
         };
@@ -259,7 +258,7 @@ fn learn(service: &Service, name: &Name, rtype: RrType, rdata: &[u8]) {
     let set = RrSet::new(name.clone(), rtype, 300, [rdata]);
     let reply = Reply::Data { sets: vec![set], rank: Rank::AuthAnswer, proof: Proof::default() };
     let rrsets = &service.resolver().cache().rrsets;
-    let (hop, rank) = rrsets.hop_of(reply, &Name::root()).unwrap();
+    let (hop, rank) = rrsets.hop_of(reply).unwrap();
     let question = Question::new(name.clone(), rtype);
     rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::INSECURE, Instant::now());
 }

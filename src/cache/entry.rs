@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::dnssec::verify;
 use crate::rrset::{Class, RrSet, RrType};
 use crate::security::Security;
 use crate::trust::rank::Rank;
@@ -51,6 +52,20 @@ pub(super) struct Entry {
     pub(super) terms: Terms,
 }
 
+impl Entry {
+    /// Does this alias stand for `rtype` too? Not for DS, which is the parent's, where the parent has not said so
+    /// itself: the alias may be at the apex of a zone, where none may be (RFC 4035 §2.5), or of a lie. Nor for the keys
+    /// of a zone that has signed it. What is bogus does for neither: a name would take a zone down with it.
+    pub(super) fn stands_for(&self, rtype: RrType) -> bool {
+        let Content::Set(cname) = &self.content else { return true };
+        match rtype {
+            RrType::DS => self.terms.of_parent && !self.terms.is_bogus(),
+            RrType::DNSKEY => !verify::signers(cname).contains(&cname.owner) && !self.terms.is_bogus(),
+            _ => true,
+        }
+    }
+}
+
 /// What decides how an entry may be used, and what may take its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
@@ -59,8 +74,8 @@ pub(super) struct Terms {
     pub(super) stored: Instant,
     /// Seconds from `stored`.
     pub(super) life: u32,
-    /// As [`super::hop::Held::of_apex`].
-    pub(super) of_apex: bool,
+    /// As [`super::hop::Held::of_parent`].
+    pub(super) of_parent: bool,
 }
 
 impl Terms {
@@ -76,12 +91,6 @@ impl Terms {
 
     pub(super) fn expired_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.expires())
-    }
-
-    /// Does an alias on these terms stand for this type too? What is bogus does not for what proofs rest on: a
-    /// name would take a zone down with it.
-    pub(super) fn stands_for(&self, rtype: RrType) -> bool {
-        !matches!(rtype, RrType::DS | RrType::DNSKEY) || !(self.of_apex || self.is_bogus())
     }
 
     pub(super) fn is_bogus(&self) -> bool {

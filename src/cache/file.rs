@@ -428,11 +428,11 @@ impl Reading<'_> {
         self.seen += 1;
         let (cache, now) = (self.cache, self.at.now);
         let kept = match record {
-            Record::Entry { name, rtype, content, rank, age, life, of_apex } => {
+            Record::Entry { name, rtype, content, rank, age, life, of_parent } => {
                 // A moment that this machine's clock cannot tell is too long ago.
                 now.checked_sub(age.saturating_add(passed)).is_some_and(|stored| {
                     // Proven anew when it is asked for.
-                    let terms = Terms { security: Security::Unchecked, rank, stored, life, of_apex };
+                    let terms = Terms { security: Security::Unchecked, rank, stored, life, of_parent };
                     let entry = Entry { content, proof: Proof::default(), terms };
                     cache.rrsets.restore(&Key::new(&name, rtype), entry, now)
                 })

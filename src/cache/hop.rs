@@ -6,11 +6,9 @@
 use tokio::time::Instant;
 
 use crate::chain::Redirection;
-use crate::dnssec::verify;
-use crate::rrset::{RrSet, RrType};
+use crate::rrset::RrSet;
 use crate::security::{Reason, Security};
 use crate::trust::scrub::Proof;
-use crate::wire::Name;
 
 /// Seconds that bogus data is kept, for those who ask with CD=1.
 pub const BOGUS_TTL: u32 = 60;
@@ -32,24 +30,15 @@ pub struct Held {
     pub security: Security,
     /// What proves that no nearer name exists, when it was made from a wildcard.
     pub proof: Proof,
-    /// A CNAME at the apex of a zone, where none may be (RFC 4035 §2.5): as far as DS and DNSKEY are concerned
-    /// it says nothing. The zone above has the one, and a zone whose keys sign has the other.
-    pub of_apex: bool,
+    /// A CNAME that was given when its owner's DS was asked for, so by the zone above (RFC 4035 §3.1.4.1).
+    pub of_parent: bool,
 }
 
 impl Held {
     /// One that came just now.
     pub(super) fn fresh(life: u32, set: RrSet, proof: Proof) -> Held {
         let security = Security::Unchecked;
-        Held { set, left: life, life, stale: false, expires: None, security, proof, of_apex: false }
-    }
-
-    /// One that servers of `zone` gave just now.
-    pub(super) fn from_zone(zone: &Name, life: u32, set: RrSet, proof: Proof) -> Held {
-        let is_apex = |signer: &Name| *signer == set.owner;
-        let of_apex =
-            set.rtype == RrType::CNAME && (is_apex(zone) || verify::signers(&set).iter().any(is_apex));
-        Held { of_apex, ..Held::fresh(life, set, proof) }
+        Held { set, left: life, life, stale: false, expires: None, security, proof, of_parent: false }
     }
 
     /// Data of our own.

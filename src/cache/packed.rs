@@ -44,8 +44,8 @@ const BOGUS: u8 = 3;
 const HEAD: usize = 8 + 4 + 1;
 /// Ranks that the octet for rank and security tells apart.
 const RANKS: u8 = 3;
-/// Set in that octet: an alias at an apex.
-pub(super) const OF_APEX: u8 = 0x80;
+/// Set in that octet: an alias that the zone above gave.
+pub(super) const OF_PARENT: u8 = 0x80;
 /// Says that the count is in the next two octets.
 const LONG_COUNT: u8 = u8::MAX;
 
@@ -67,8 +67,8 @@ impl Packed {
             Security::Secure => SECURE,
             Security::Bogus(reason) => BOGUS + reason as u8,
         };
-        let apex = if terms.of_apex { OF_APEX } else { 0 };
-        out.push((security * RANKS + rank_code(terms.rank)) | apex);
+        let parent = if terms.of_parent { OF_PARENT } else { 0 };
+        out.push((security * RANKS + rank_code(terms.rank)) | parent);
         if !write_content(key, content, &mut out) {
             return None;
         }
@@ -95,7 +95,7 @@ impl Packed {
         let mut from = Octets(&self.0);
         let stored = from.instant(base)?;
         let (life, code) = (from.u32()?, from.u8()?);
-        let (code, of_apex) = (code & !OF_APEX, code & OF_APEX != 0);
+        let (code, of_parent) = (code & !OF_PARENT, code & OF_PARENT != 0);
         let rank = rank_of(code % RANKS)?;
         let security = match code / RANKS {
             UNCHECKED => Security::Unchecked,
@@ -103,7 +103,7 @@ impl Packed {
             SECURE => Security::Secure,
             bogus => Security::Bogus(*Reason::ALL.get(usize::from(bogus - BOGUS))?),
         };
-        Some(Terms { security, rank, stored, life, of_apex })
+        Some(Terms { security, rank, stored, life, of_parent })
     }
 
     /// Is this the entry of `name` and `rtype`?
@@ -395,7 +395,7 @@ mod tests {
                     rank,
                     stored,
                     life: u32::MAX - 1,
-                    of_apex: i % 2 == 0,
+                    of_parent: i % 2 == 0,
                 };
                 let proof = Proof::from(vec![nsec.clone(); i % 3]);
                 let entry = Entry { content, proof, terms };
@@ -432,7 +432,7 @@ mod tests {
             rank: Rank::AuthAnswer,
             stored: now,
             life: 60,
-            of_apex: false,
+            of_parent: false,
         };
         let entry = Entry { content: Content::NoData(None), proof: Proof::default(), terms };
         assert!(Packed::pack(&Key::new(&name("x."), RrType::A), &entry, now).is_none());

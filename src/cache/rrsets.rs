@@ -110,7 +110,7 @@ impl RrSets {
         let view = View { all: self, own, fresh, now };
         let exact = view.entry(name, rtype);
         let cname = if rtype == RrType::CNAME { None } else { view.entry(name, RrType::CNAME) };
-        let cname = cname.filter(|(entry, _)| entry.terms.stands_for(rtype));
+        let cname = cname.filter(|(entry, _)| entry.stands_for(rtype));
         // A CNAME that came later than other data at its owner has replaced it (R35).
         let occluded = !rtype.may_sit_beside_cname()
             && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.terms.stored > e.0.terms.stored && !c.0.terms.is_bogus());
@@ -150,12 +150,12 @@ impl RrSets {
         self.bounds.load().stale_max_age.is_some()
     }
 
-    /// What a reply of servers of `zone` says, as it will be held: with our bounds on TTLs, not judged, not
-    /// stored. `None`: the reply says nothing of the name itself.
-    pub fn hop_of(&self, reply: Reply, zone: &Name) -> Option<(Hop, Rank)> {
+    /// What a reply says, as it will be held: with our bounds on TTLs, not judged, not stored.
+    /// `None`: the reply says nothing of the name itself.
+    pub fn hop_of(&self, reply: Reply) -> Option<(Hop, Rank)> {
         let bounds = self.bounds.load();
         let life = |set: &RrSet| bounds.life(set);
-        let held = |set: RrSet, proof: Proof| Held::from_zone(zone, life(&set), set, proof);
+        let held = |set: RrSet, proof: Proof| Held::fresh(life(&set), set, proof);
         let denial = |soa: Option<RrSet>, proof: Proof| {
             let negative = self.negative_life(soa.as_ref());
             let soa = soa.map(|set| Held::fresh(negative, set, Proof::default()));
@@ -191,8 +191,8 @@ impl RrSets {
     }
 
     /// An RRset by itself, as [`RrSets::hop_of`] would hold it.
-    pub fn hop_of_set(&self, set: RrSet, zone: &Name) -> Hop {
-        Hop::Data(vec![Held::from_zone(zone, self.bounds.load().life(&set), set, Proof::default())])
+    pub fn hop_of_set(&self, set: RrSet) -> Hop {
+        Hop::Data(vec![Held::fresh(self.bounds.load().life(&set), set, Proof::default())])
     }
 
     /// Stores what (name, type) is with the verdict on it, and says how it stands now.
@@ -205,10 +205,10 @@ impl RrSets {
         judged: &Judged,
         now: Instant,
     ) -> Hop {
-        let entry = |content: Content, life: u32, proof: &Proof, of_apex: bool| Entry {
+        let entry = |content: Content, life: u32, proof: &Proof, of_parent: bool| Entry {
             content,
             proof: proof.clone(),
-            terms: Terms { security: judged.security.clone(), rank, stored: now, life, of_apex },
+            terms: Terms { security: judged.security.clone(), rank, stored: now, life, of_parent },
         };
         let settled = |held: Held| {
             let left = held.left.min(judged.life);
@@ -219,22 +219,14 @@ impl RrSets {
         };
         let put_set = |held: &Held| {
             let key = Key::new(&held.set.owner, held.set.rtype);
-            self.put(
-                own,
-                key,
-                entry(Content::Set(held.set.clone()), held.life, &held.proof, held.of_apex),
-                now,
-            );
+            let entry = entry(Content::Set(held.set.clone()), held.life, &held.proof, held.of_parent);
+            self.put(own, held.set.rtype, key, entry, now);
         };
         let put_rewritten = |name: &Name, dname: &Held, result: Option<Name>| {
             let dname_owner = dname.set.owner.clone();
             let content = Content::Rewritten { name: name.clone(), dname_owner, result };
-            self.put(
-                own,
-                Key::new(name, RrType::CNAME),
-                entry(content, dname.life, &Proof::default(), false),
-                now,
-            );
+            let entry = entry(content, dname.life, &Proof::default(), false);
+            self.put(own, RrType::CNAME, Key::new(name, RrType::CNAME), entry, now);
         };
         let settle_denial = |denial: Denial| Denial {
             soa: denial.soa.map(settled),
@@ -252,7 +244,8 @@ impl RrSets {
                 Hop::Data(sets)
             }
             Hop::Alias(Alias::Cname(cname)) => {
-                let cname = settled(cname);
+                let of_parent = cname.of_parent || question.rtype == RrType::DS;
+                let cname = Held { of_parent, ..settled(cname) };
                 put_set(&cname);
                 Hop::Alias(Alias::Cname(cname))
             }
@@ -275,14 +268,26 @@ impl RrSets {
                 let denial = settle_denial(denial);
                 let (soa, life) = soa_of(&denial);
                 let key = Key::new(&question.name, question.rtype);
-                self.put(own, key, entry(Content::NoData(soa), life, &denial.proof, false), now);
+                self.put(
+                    own,
+                    question.rtype,
+                    key,
+                    entry(Content::NoData(soa), life, &denial.proof, false),
+                    now,
+                );
                 Hop::NoData(denial)
             }
             Hop::NxDomain(denial) => {
                 let denial = settle_denial(denial);
                 let (soa, life) = soa_of(&denial);
                 let key = Key::new(&question.name, ALL_TYPES);
-                self.put(own, key, entry(Content::NxDomain(soa), life, &denial.proof, false), now);
+                self.put(
+                    own,
+                    question.rtype,
+                    key,
+                    entry(Content::NxDomain(soa), life, &denial.proof, false),
+                    now,
+                );
                 Hop::NxDomain(denial)
             }
         }
@@ -296,7 +301,8 @@ impl RrSets {
         }
     }
 
-    fn put(&self, own: &Scratch, key: Key, entry: Entry, now: Instant) {
+    /// `said_of`: the key's type, or the one that was asked for where the key has none.
+    fn put(&self, own: &Scratch, said_of: RrType, key: Key, entry: Entry, now: Instant) {
         let Key { ref name, rtype, .. } = key;
         if own.era != self.stamps.era() {
             own.put(key, entry);
@@ -304,14 +310,9 @@ impl RrSets {
         }
         let terms = &entry.terms;
         let mut below = reaches_below(rtype);
-        let is_set = matches!(entry.content, Content::Set(_));
-        if terms.life == 0 {
-            // R38; and what stood here is known to be out of date.
-            if terms.rank != Rank::Volunteered {
-                self.changes.fetch_add(1, Ordering::Relaxed);
-                self.store.remove(name, rtype);
-                self.stamps.change(name, below);
-            }
+        // R38: it takes the place of what stood here, and leaves it empty.
+        let is_passing = terms.life == 0;
+        if is_passing && (terms.rank == Rank::Volunteered || terms.is_bogus()) {
             own.put(key, entry);
             return;
         }
@@ -323,18 +324,9 @@ impl RrSets {
             own.put(key, entry);
             return;
         }
-        match rtype {
-            // What is bogus takes nothing else away.
-            _ if blank || terms.is_bogus() => {}
-            RrType::CNAME => {
-                for rtype in COMMON_TYPES {
-                    self.store.remove(name, rtype);
-                }
-            }
-            rtype if !rtype.may_sit_beside_cname() && is_set => {
-                self.store.remove(name, RrType::CNAME);
-            }
-            _ => {}
+        // What is bogus takes nothing else away.
+        if !blank && !terms.is_bogus() {
+            self.sweep(name, said_of, &entry.content);
         }
         if !matches!(entry.content, Content::NxDomain(_))
             && !terms.is_bogus()
@@ -343,13 +335,39 @@ impl RrSets {
             below |= self.store.remove(name, ALL_TYPES);
         }
         self.changes.fetch_add(1, Ordering::Relaxed);
-        self.store.insert(&key, &entry);
+        if is_passing {
+            self.store.remove(name, rtype);
+        } else {
+            self.store.insert(&key, &entry);
+        }
         // The new rules came meanwhile, and what was to be forgotten may have been before this.
         if own.era != self.stamps.era() {
             self.store.remove(name, rtype);
         }
         self.stamps.change(name, below);
         own.put(key, entry);
+    }
+
+    /// R35: what cannot be true beside what is said now of `name` and `rtype`, and is older, whether it still lives or
+    /// is kept for bad times. Nobody who denies `rtype` says that another type was never there: there are servers
+    /// that deny the name when asked for AAAA and have its A.
+    fn sweep(&self, name: &Name, rtype: RrType, said: &Content) {
+        match said {
+            Content::Set(_) | Content::Rewritten { .. } if rtype == RrType::CNAME => {
+                for rtype in COMMON_TYPES {
+                    self.store.remove(name, rtype);
+                }
+            }
+            Content::NxDomain(_) => {
+                self.store.remove(name, rtype);
+                self.store.remove(name, RrType::CNAME);
+            }
+            // The DS and its absence are the zone above's, the alias may be the zone's own.
+            _ if rtype.may_sit_beside_cname() || rtype == RrType::DS => {}
+            Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_) => {
+                self.store.remove(name, RrType::CNAME);
+            }
+        }
     }
 
     /// Counts what was stored or forgotten: the same number twice means that nothing was, but for
@@ -451,8 +469,8 @@ impl View<'_> {
     fn held_with(&self, set: &RrSet, entry: &Entry, left: u32, stale: bool) -> Held {
         let (security, proof) = (entry.terms.security.clone(), entry.proof.clone());
         let expires = (!stale).then(|| entry.terms.expires());
-        let Terms { life, of_apex, .. } = entry.terms;
-        Held { set: set.clone(), left, life, stale, expires, security, proof, of_apex }
+        let Terms { life, of_parent, .. } = entry.terms;
+        Held { set: set.clone(), left, life, stale, expires, security, proof, of_parent }
     }
 
     fn denial(&self, soa: Option<&RrSet>, entry: &Entry, left: Left) -> Denial {
@@ -554,7 +572,7 @@ mod tests {
         let asked = Question::new(name.clone(), RrType::A);
         let soa = RrSet::new("alpha.".parse().unwrap(), RrType::SOA, 300, [&[0, 0, 0, 1, 44][..]]);
         let denied = Reply::NxDomain { soa: Some(soa), proof: Proof::default() };
-        let (hop, rank) = rrsets.hop_of(denied, &Name::root()).unwrap();
+        let (hop, rank) = rrsets.hop_of(denied).unwrap();
         rrsets.settle(
             &Scratch::default(),
             &asked,
@@ -563,8 +581,7 @@ mod tests {
             &Judged::secure_by_proof(300, Proof::default()),
             now,
         );
-        let forged =
-            rrsets.hop_of_set(RrSet::new(name.clone(), RrType::A, 300, [&[192, 0, 2, 1][..]]), &Name::root());
+        let forged = rrsets.hop_of_set(RrSet::new(name.clone(), RrType::A, 300, [&[192, 0, 2, 1][..]]));
         let bogus = Judged::bogus(crate::security::Reason::SignatureInvalid);
         rrsets.settle(&Scratch::default(), &asked, forged, rank, &bogus, now);
         let still = rrsets.look_up(&Scratch::default(), &name, RrType::AAAA, Freshness::Live, now);

@@ -251,8 +251,7 @@ mod tests {
         let set = RrSet::new(owner.parse().unwrap(), RrType::A, 60, [&[192, 0, 2, 1][..]]);
         let question = Question::new(set.owner.clone(), set.rtype);
         let rrsets = &keeper.cache.rrsets;
-        let (hop, rank, now) =
-            (rrsets.hop_of_set(set, &crate::wire::Name::root()), Rank::AuthAnswer, keeper.clock.now());
+        let (hop, rank, now) = (rrsets.hop_of_set(set), Rank::AuthAnswer, keeper.clock.now());
         rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::UNCHECKED, now);
     }
 

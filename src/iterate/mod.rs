@@ -27,7 +27,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::budget::Purpose;
 use crate::cache::Cache;
-use crate::cache::hop::{Alias, Denial, Held, Hop, Judged};
+use crate::cache::hop::{Denial, Held, Hop, Judged};
 use crate::cache::rrsets::Freshness;
 use crate::config::Config;
 use crate::dnssec::anchors::TrustAnchors;
@@ -35,7 +35,7 @@ use crate::dnssec::rollover::TrustPoint;
 use crate::dnssec::{Reason, Security};
 use crate::failure::{Failure, Limit};
 use crate::request::Request;
-use crate::rrset::{Question, RrSet, RrType};
+use crate::rrset::{Question, RrSet};
 use crate::trace::Event;
 use crate::trust::Rank;
 use crate::trust::scrub::{Reply, Volunteered};
@@ -297,11 +297,6 @@ impl Walker {
         scope: &Scope,
     ) -> Option<Hop> {
         let hop = self.remembered(request, question)?;
-        // Of an alias that nobody has looked at yet it is not known whether it is the parent's, which alone
-        // can say that there is no DS: the zone below may have one at its apex.
-        if question.rtype == RrType::DS && matches!(hop, Hop::Alias(Alias::Cname(_))) {
-            return None;
-        }
         // A denial that came from a file has lost its proof, and would be found wanting for a minute.
         if matches!(hop, Hop::NoData(_) | Hop::NxDomain(_))
             && let Some(hop) = self.deduced(request, question)
@@ -329,7 +324,7 @@ impl Walker {
             _ => Volunteered::default(),
         };
         // `ask` turns what is no hop into failures, `walk` follows referrals.
-        let Some((hop, rank)) = self.cache.rrsets.hop_of(reply, zone) else {
+        let Some((hop, rank)) = self.cache.rrsets.hop_of(reply) else {
             return Hop::NoData(Denial::bare());
         };
         let judged = match usage {
@@ -372,7 +367,7 @@ impl Walker {
             let question = Question::new(set.owner.clone(), set.rtype);
             let closer = self.cache.cuts.closest_zone(&set.owner, now).is_some_and(|cut| cut.is_below(zone));
             if !closer && self.remembered(request, &question).is_none() {
-                let hop = self.cache.rrsets.hop_of_set(set, zone);
+                let hop = self.cache.rrsets.hop_of_set(set);
                 let (rank, judged) = (Rank::Volunteered, Judged::UNCHECKED);
                 let hop = self.cache.rrsets.settle(&request.own, &question, hop, rank, &judged, now);
                 hop.sets().into_iter().for_each(|held| note_stored(request, scope, held, true));
@@ -381,8 +376,8 @@ impl Walker {
     }
 
     /// The answer to a minimised question: remembered as what it is, and proves nothing here.
-    fn store_part(&self, request: &Request, part: &Question, reply: Reply, zone: &Name, scope: &Scope) {
-        if let Some(hop) = self.cache.rrsets.hop_of(reply, zone) {
+    fn store_part(&self, request: &Request, part: &Question, reply: Reply, scope: &Scope) {
+        if let Some(hop) = self.cache.rrsets.hop_of(reply) {
             self.store(request, part, hop, &Judged::UNCHECKED, scope);
         }
         request.budget.minimised_in_vain();

@@ -127,12 +127,12 @@ impl Walker {
                             return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server });
                         }
                         let reply = Reply::Alias { redirection, rank, volunteered, proof };
-                        self.store_part(request, &part, reply, &cut.zone, scope);
+                        self.store_part(request, &part, reply, scope);
                         shown = step;
                         continue;
                     }
                     Ok((reply @ (Reply::Data { .. } | Reply::NoData { .. }), _)) => {
-                        self.store_part(request, &part, reply, &cut.zone, scope);
+                        self.store_part(request, &part, reply, scope);
                         shown = step;
                         // Below a name that the root itself has there are no cuts.
                         minimise &= !cut.zone.is_root();
@@ -195,7 +195,7 @@ impl Walker {
                 None if !proof.is_empty() => Some(Reply::NoData { soa: None, proof }),
                 None => None,
             };
-            if let Some(hop) = reply.and_then(|reply| self.cache.rrsets.hop_of(reply, &above.zone))
+            if let Some(hop) = reply.and_then(|reply| self.cache.rrsets.hop_of(reply))
                 && self.remembered(request, &question).is_none()
             {
                 self.store(request, &question, hop, &Judged::UNCHECKED, &Scope::hop(0));

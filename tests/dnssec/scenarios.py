@@ -1144,6 +1144,16 @@ def anchors():
     s.ask("www.null.alpha.").insecure()
     s.ask("no.null.alpha.").insecure()
     s.ask("sub.alpha.", "DS").secure()
+    alpha = Zone("alpha.", PLAIN, address="192.0.2.10")
+    null = Zone("null.alpha.", "@ CNAME www.alpha.\nwww A 192.0.2.103\n", keys=[], address="192.0.2.10")
+    world = World(alpha, null)
+    world.servers = [world.at("."), Server("192.0.2.10", [alpha, null])]
+    s = Scenario("apex_alias_at_one_server", "Of an alias at the apex of a zone whose server has the zone above, too, nobody can say whose it is: the DS is asked for (RFC 4035 §2.5, §5.2).", world)
+    s.ask("null.alpha.").insecure()
+    s.ask("null.alpha.", "DS").secure()
+    s.ask("null.alpha.", "DS", flags="DO CD").insecure().sent(0)
+    s.ask("null.alpha.").insecure().sent(0)
+    s.ask("www.null.alpha.").insecure()
 
     # RFC 8509.
     root_tag = World().root.keys[0].tag

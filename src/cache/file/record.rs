@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cache::cuts::Cut;
 use crate::cache::entry::{ALL_TYPES, Content, Entry, Key};
-use crate::cache::packed::{OF_APEX, Octets, rank_code, rank_of, write_content, write_servers};
+use crate::cache::packed::{OF_PARENT, Octets, rank_code, rank_of, write_content, write_servers};
 use crate::rrset::{RrSet, RrType};
 use crate::trust::rank::Rank;
 use crate::trust::scrub::NameServer;
@@ -38,8 +38,8 @@ pub(super) enum Record {
         age: Duration,
         /// Seconds from storing.
         life: u32,
-        /// An alias at an apex.
-        of_apex: bool,
+        /// An alias that the zone above gave.
+        of_parent: bool,
     },
     /// A delegation, with what was left of its life at saving.
     Cut { zone: Name, servers: Vec<NameServer>, left: Duration },
@@ -50,8 +50,8 @@ pub(super) enum Record {
 /// Writes an entry as it is at `now`; `false`: it is of no kind that is kept.
 pub(super) fn write_entry(key: &Key, entry: &Entry, now: Instant, out: &mut Vec<u8>) -> bool {
     out.push(ENTRY);
-    let apex = if entry.terms.of_apex { OF_APEX } else { 0 };
-    out.push(rank_code(entry.terms.rank) | apex);
+    let parent = if entry.terms.of_parent { OF_PARENT } else { 0 };
+    out.push(rank_code(entry.terms.rank) | parent);
     write_duration(now.saturating_duration_since(entry.terms.stored), out);
     out.extend_from_slice(&entry.terms.life.to_be_bytes());
     write_content(key, &entry.content, out)
@@ -94,10 +94,10 @@ fn read_duration(from: &mut Octets<'_>) -> Option<Duration> {
 
 fn read_entry(from: &mut Octets<'_>) -> Option<Record> {
     let code = from.u8()?;
-    let (rank, of_apex) = (rank_of(code & !OF_APEX)?, code & OF_APEX != 0);
+    let (rank, of_parent) = (rank_of(code & !OF_PARENT)?, code & OF_PARENT != 0);
     let (age, life) = (read_duration(from)?, from.u32()?);
     let (key, content) = from.content().filter(|(key, content)| can_be(key, content))?;
-    Some(Record::Entry { name: key.name, rtype: key.rtype, content, rank, age, life, of_apex })
+    Some(Record::Entry { name: key.name, rtype: key.rtype, content, rank, age, life, of_parent })
 }
 
 fn read_cut(from: &mut Octets<'_>) -> Option<Record> {

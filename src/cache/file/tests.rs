@@ -66,13 +66,13 @@ fn entry(content: Content, at: Moment) -> Entry {
     Entry {
         content,
         proof: Proof::default(),
-        terms: Terms { security, rank, stored: at.now, life: 60, of_apex: false },
+        terms: Terms { security, rank, stored: at.now, life: 60, of_parent: false },
     }
 }
 
 fn put(cache: &Cache, set: RrSet, now: Instant) {
     let question = Question::new(set.owner.clone(), set.rtype);
-    let (hop, rank) = (cache.rrsets.hop_of_set(set, &Name::root()), Rank::AuthAnswer);
+    let (hop, rank) = (cache.rrsets.hop_of_set(set), Rank::AuthAnswer);
     cache.rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::UNCHECKED, now);
 }
 
@@ -80,7 +80,7 @@ fn put(cache: &Cache, set: RrSet, now: Instant) {
 fn filled(at: Moment) -> Cache {
     let cache = cache();
     let settle = |name: &str, rtype, reply: Reply| {
-        let (hop, rank) = cache.rrsets.hop_of(reply, &n("apex.example.")).unwrap();
+        let (hop, rank) = cache.rrsets.hop_of(reply).unwrap();
         let question = Question::new(n(name), rtype);
         cache.rrsets.settle(&Scratch::default(), &question, hop, rank, &Judged::UNCHECKED, at.now);
     };
@@ -187,7 +187,7 @@ fn everything_comes_back_with_its_rank_and_less_time() {
             .usable(at.now)
             .map(|(key, Entry { content, terms, .. })| {
                 let name = key.name.to_string();
-                (name, key.rtype.0, (terms.rank, terms.of_apex), content)
+                (name, key.rtype.0, (terms.rank, terms.of_parent), content)
             })
             .collect();
         all.sort_by_key(|(name, rtype, ..)| (name.clone(), *rtype));
