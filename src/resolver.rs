@@ -7,8 +7,8 @@
 //! RFC 1034 §5.3.3, RFC 6604, RFC 8482, RFC 8767, RFC 9460 §4.2, RFC 9520. Shown by:
 //! `tests/scenarios/`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -26,7 +26,7 @@ use crate::rrset::{Question, RrSet, RrType};
 use crate::trace::{End, Event, Ttl, Why};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
-use crate::world::World;
+use crate::world::{World, lock};
 
 /// A client that could have a stale answer waits no longer for a fresh one (RFC 8767 §5: 1.8 s).
 pub const STALE_AFTER: Duration = Duration::from_millis(1_800);
@@ -34,6 +34,10 @@ pub const STALE_AFTER: Duration = Duration::from_millis(1_800);
 pub const STALE_GRACE: Duration = Duration::from_millis(200);
 /// Refreshes ahead of expiry that may run at the same time.
 pub const MAX_PREFETCHES: usize = 256;
+/// Hops refreshed ahead of expiry that are remembered, so as not to be asked for again at every hit.
+const REFRESHED_LATELY: usize = 4_096;
+/// Between two refreshes of a hop that stays as near to its end as it was.
+pub const REFRESH_PAUSE: Duration = Duration::from_secs(1);
 /// A hop is fetched anew when no more than one in so many of its seconds is left (as Unbound does).
 const PREFETCH_PART: u32 = 10;
 /// Redirections of SVCB AliasMode that are followed for the additional section (R46).
@@ -115,7 +119,36 @@ pub struct Resolver {
     world: World,
     cache: Arc<Cache>,
     walker: Arc<Walker>,
-    prefetches: AtomicUsize,
+    prefetches: Mutex<Prefetches>,
+}
+
+/// Hops that are asked for again before they expire.
+#[derive(Default)]
+struct Prefetches {
+    running: usize,
+    /// From when on each may be asked for again.
+    lately: HashMap<Question, Instant>,
+}
+
+impl Prefetches {
+    /// May this hop be asked for now? Then not again until `until`, or until it has ended.
+    fn begin(&mut self, asked: &Question, now: Instant, until: Instant) -> bool {
+        if self.lately.len() >= REFRESHED_LATELY {
+            self.lately.retain(|_, from| now < *from);
+        }
+        let is_free = self.lately.get(asked).is_none_or(|from| now >= *from);
+        let has_room = self.running < MAX_PREFETCHES && self.lately.len() < REFRESHED_LATELY;
+        if is_free && has_room {
+            self.running += 1;
+            self.lately.insert(asked.clone(), until);
+        }
+        is_free && has_room
+    }
+
+    fn end(&mut self, asked: Question, now: Instant) {
+        self.running = self.running.saturating_sub(1);
+        self.lately.insert(asked, now + REFRESH_PAUSE);
+    }
 }
 
 impl Resolver {
@@ -123,7 +156,7 @@ impl Resolver {
     pub fn new(config: &Config, world: World) -> Arc<Resolver> {
         let cache = Arc::new(Cache::new(&config.cache));
         let walker = Walker::new(config, world.clone(), Arc::clone(&cache));
-        Arc::new(Resolver { world, cache, walker, prefetches: AtomicUsize::new(0) })
+        Arc::new(Resolver { world, cache, walker, prefetches: Mutex::default() })
     }
 
     /// Takes what a new configuration says of trust.
@@ -401,8 +434,8 @@ impl Resolver {
         if self.cache.failures.get(&asked.name, asked.rtype, now).is_some() {
             return;
         }
-        if self.prefetches.fetch_add(1, Ordering::Relaxed) >= MAX_PREFETCHES {
-            self.prefetches.fetch_sub(1, Ordering::Relaxed);
+        let until = now + request.config.resolver.timeout;
+        if !lock(&self.prefetches).begin(asked, now, until) {
             return;
         }
         let (me, config, era, asked) =
@@ -410,7 +443,7 @@ impl Resolver {
         tokio::spawn(async move {
             let request = Arc::new(Request::new(config, &me.world, era, false));
             let _ = me.fetch(&request, &asked, &Scope::refresh(request.trace.open())).await;
-            me.prefetches.fetch_sub(1, Ordering::Relaxed);
+            lock(&me.prefetches).end(asked, me.world.clock.now());
         });
     }
 

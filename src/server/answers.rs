@@ -34,7 +34,7 @@ const FULL: usize = 40;
 /// Octets of a packet with its place and its share of empty places, for the size of the full table.
 const TYPICAL_OCTETS: usize = 256;
 /// Nanoseconds between two attempts to have a packet's hops refreshed ahead of their time.
-const REFRESH_PAUSE: u64 = 1_000_000_000;
+pub const REFRESH_PAUSE: u64 = crate::resolver::REFRESH_PAUSE.as_nanos() as u64;
 /// Nanoseconds after which the per-hop cache is told once that what a packet was made from is asked for,
 /// so that it keeps it; if it minds by then, else as soon as it does.
 const TOUCH_EVERY: u64 = 8_000_000_000;

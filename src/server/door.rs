@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::answers::{Answers, Kept};
+use super::answers::{Answers, Kept, REFRESH_PAUSE};
 use super::cookies::CookieAnswer;
 use super::{Respond, Service, Settings};
 use crate::cache::stamps::Stamp;
@@ -116,7 +116,9 @@ impl<'a> Keeper<'a> {
         let Some(packet) = Ready::pack(&message, self.key, &clocks, answer.secure) else { return };
         rested.stamps.push(self.settings);
         let now = service.nanos(service.resolver.world().clock.now());
-        (self.keep)(Kept::new(&packet, &rested, refresh(service, &settings.config, answer), now));
+        // What is nearly over is being asked for since this answer was made.
+        let at = refresh(service, &settings.config, answer).max(now.saturating_add(REFRESH_PAUSE));
+        (self.keep)(Kept::new(&packet, &rested, at, now));
     }
 }
 
