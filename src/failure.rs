@@ -279,7 +279,7 @@ impl Failure {
 
     /// Did this come from the budget of one question, so that another question may fare better?
     pub fn is_own_limit(&self) -> bool {
-        self.own_limit().is_some()
+        self.own_limit().is_some() || matches!(self, Failure::Bogus { reason: Reason::TooMuchWork, .. })
     }
 
     /// Might the same look-up do better for somebody else, or elsewhere in the same question? So it is after a limit,

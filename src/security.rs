@@ -73,6 +73,12 @@ impl Reason {
         Reason::Indeterminate,
     ];
 
+    /// Is this no fault of the data, so that it says nothing of them to anybody else? More work than this question may
+    /// cause, or keys and delegations that were not to be had.
+    pub fn is_not_of_the_data(self) -> bool {
+        matches!(self, Reason::TooMuchWork | Reason::ChainBroken | Reason::Indeterminate)
+    }
+
     /// The INFO-CODE of RFC 8914.
     pub fn ede_code(self) -> u16 {
         match self {

@@ -92,6 +92,11 @@ impl Judged {
         Judged { security: Security::Bogus(reason), life: BOGUS_TTL, proof: None }
     }
 
+    /// Is it not to be kept with the data, because they had no part in it?
+    pub fn is_not_of_the_data(&self) -> bool {
+        matches!(self.security, Security::Bogus(reason) if reason.is_not_of_the_data())
+    }
+
     /// Insecure, for as long as the data lives.
     pub const INSECURE: Judged = Judged { security: Security::Insecure, life: u32::MAX, proof: None };
 
@@ -189,6 +194,21 @@ impl Hop {
             ) => held.security.clone(),
             Hop::NoData(denial) | Hop::NxDomain(denial) => denial.security.clone(),
         }
+    }
+
+    /// The same with another verdict.
+    pub fn with_security(mut self, security: &Security) -> Hop {
+        let told = |held: &mut Held| held.security = security.clone();
+        match &mut self {
+            Hop::Data(sets) => sets.iter_mut().for_each(told),
+            Hop::Alias(Alias::Dname { dname, cname }) => [dname, cname].into_iter().for_each(told),
+            Hop::Alias(Alias::Cname(held) | Alias::Overlong { dname: held }) => told(held),
+            Hop::NoData(denial) | Hop::NxDomain(denial) => {
+                denial.soa.iter_mut().for_each(told);
+                denial.security = security.clone();
+            }
+        }
+        self
     }
 
     /// Is any of it stale?

@@ -222,6 +222,10 @@ impl Walker {
                             Ok(Some(Err(f))) if f.depends_on_the_asker() => {
                                 return self.learn(request, question, scope, usage).await;
                             }
+                            // So much for the leader's budget.
+                            Ok(Some(Ok(Found::Hop(hop)))) if is_too_much(&hop) => {
+                                return self.learn(request, question, scope, usage).await;
+                            }
                             Ok(Some(outcome)) => return outcome,
                         }
                     }
@@ -263,6 +267,7 @@ impl Walker {
         let mut bogus = None;
         if usage == Usage::Proven && !scope.refresh {
             match self.prove_remembered(request, question, scope).await {
+                Some(hop) if is_too_much(&hop) => return Ok(Found::Hop(hop)),
                 Some(hop) if matches!(hop.security(), Security::Bogus(_)) => bogus = Some(hop),
                 Some(hop) => return Ok(Found::Hop(hop)),
                 None => {}
@@ -277,7 +282,7 @@ impl Walker {
                 Ok(Walked::Reply { reply, zone, server }) => {
                     let hop = self.take(request, question, reply, &zone, scope, usage).await;
                     // Where the work is used up another server's answer could not be judged either.
-                    if !matches!(hop.security(), Security::Bogus(reason) if reason != Reason::TooMuchWork) {
+                    if !matches!(hop.security(), Security::Bogus(_)) || is_too_much(&hop) {
                         return Ok(Found::Hop(hop));
                     }
                     bogus = Some(hop);
@@ -305,6 +310,9 @@ impl Walker {
         }
         let zone = self.zone_of(request, question);
         let judged = self.judge(request, question, &hop, &zone, scope).await;
+        if judged.is_not_of_the_data() {
+            return Some(hop.with_security(&judged.security));
+        }
         let (now, rank) = (self.world.clock.now(), Rank::AuthAnswer);
         Some(self.cache.rrsets.settle(&request.own, question, hop, rank, &judged, now))
     }
@@ -331,6 +339,10 @@ impl Walker {
             Usage::Proven => self.judge(request, question, &hop, zone, scope).await,
             Usage::Raw | Usage::Reach | Usage::Step => Judged::UNCHECKED,
         };
+        if judged.is_not_of_the_data() {
+            let hop = self.store(request, question, (hop, rank), &Judged::UNCHECKED, scope);
+            return hop.with_security(&judged.security);
+        }
         let hop = self.store(request, question, (hop, rank), &judged, scope);
         if !volunteered.sets.is_empty() && (volunteered.unforgeable || judged.security == Security::Secure) {
             self.store_volunteered(request, volunteered.sets, zone, scope);
@@ -382,6 +394,11 @@ impl Walker {
         }
         request.budget.minimised_in_vain();
     }
+}
+
+/// Was the work that one question may cause not enough to judge it?
+fn is_too_much(hop: &Hop) -> bool {
+    hop.security() == Security::Bogus(Reason::TooMuchWork)
 }
 
 fn note_stored(request: &Request, scope: &Scope, held: &Held, volunteered: bool) {

@@ -160,10 +160,7 @@ impl Walker {
             }
             let (trust, life) = self.establish(case, zone, candidate).await;
             // What failed for want of this request's budget says nothing about the zone.
-            let own_limit = matches!(
-                trust,
-                Trust::Bogus(Reason::TooMuchWork | Reason::ChainBroken | Reason::Indeterminate)
-            );
+            let own_limit = matches!(trust, Trust::Bogus(reason) if reason.is_not_of_the_data());
             let tentative = candidate.is_some() && matches!(trust, Trust::Bogus(_));
             if life > 0 && !own_limit && !tentative && self.cache.is_in(case.request.era) {
                 let until: Instant = now + Duration::from_secs(u64::from(life.min(MAX_TRUST_TTL)));
@@ -210,6 +207,7 @@ impl Walker {
         let scope = case.proof_scope(&question);
         let hop = match self.look_up_hop(case.request, &question, &scope, Usage::Proven).await {
             Ok(hop) => hop,
+            Err(failure) if failure.is_own_limit() => return (Trust::Bogus(Reason::TooMuchWork), 0),
             Err(_) => return (Trust::Bogus(above.unwrap_or(Reason::Indeterminate)), 0),
         };
         match (hop.security(), &hop) {
@@ -307,6 +305,7 @@ impl Walker {
     ) -> Result<(Trust, u32), Reason> {
         let hop = match self.look_up_hop(case.request, question, scope, Usage::Proven).await {
             Ok(hop) => hop,
+            Err(failure) if failure.is_own_limit() => return Ok((Trust::Bogus(Reason::TooMuchWork), 0)),
             Err(_) => return Ok((Trust::Bogus(Reason::ChainBroken), 0)),
         };
         Ok(match (hop.security(), &hop) {
@@ -326,6 +325,7 @@ impl Walker {
                 }
             }
             (Security::Bogus(reason), Hop::Data(_)) => (Trust::Bogus(reason), BROKEN_TTL),
+            (Security::Bogus(reason), _) if reason.is_not_of_the_data() => (Trust::Bogus(reason), 0),
             _ => (Trust::Bogus(Reason::DnskeyMissing), BROKEN_TTL),
         })
     }

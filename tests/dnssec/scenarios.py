@@ -685,6 +685,18 @@ def caps():
     s.ask("a2.alpha.").bogus(6, "b2.alpha. A")
     s.ask("b2.alpha.", "AAAA").secure()
 
+    # Who wastes the work of a question harms no other name by it.
+    waster = Zone("waster.", "w CNAME x.y.waster.\n*.y CNAME www.alpha.\nzz A 192.0.2.101\n")
+    world = World(waster, Zone("alpha.", PLAIN))
+    world.at("waster.").spoil("w.waster.", "CNAME", lambda held: several_wrong(waster, held, 4))
+    needless = several_wrong(waster, waster.matching("zz.waster.")[0], 4)
+    world.at("waster.").tweak("x.y.waster.", "A", lambda r: replace(r, authority=[*r.authority, needless]))
+    s = Scenario("caps_harm_no_other", f"That the work of one question was not enough for a name says nothing of it to others (RFC 4035 §4.7; {key_trap}).", world)
+    s.ask("w.waster.").bogus(6, text="www.alpha. A")
+    s.ask("www.alpha.").secure()
+    s.ask("bad.alpha.").secure()
+    s.ask("alpha.", "DNSKEY").secure()
+
     # Sixteen checks for one RRset or denial.
     names = [f"n{n:02}" for n in range(14)]
     for bad, within in ((3, True), (4, False)):
