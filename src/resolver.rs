@@ -18,6 +18,7 @@ use crate::cache::hop::{Alias, Held, Hop};
 use crate::cache::rrsets::Freshness;
 use crate::chain::Chain;
 use crate::config::Config;
+use crate::dnssec::anchors::TrustAnchors;
 use crate::dnssec::{Reason, Security, Trust, denial, sentinel, verify};
 use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
@@ -155,6 +156,7 @@ impl Resolver {
     /// One for all workers, with an empty cache.
     pub fn new(config: &Config, world: World) -> Arc<Resolver> {
         let cache = Arc::new(Cache::new(&config.cache));
+        cache.rrsets.wall_in(walls(config));
         let walker = Walker::new(config, world.clone(), Arc::clone(&cache));
         Arc::new(Resolver { world, cache, walker, prefetches: Mutex::default() })
     }
@@ -505,6 +507,13 @@ impl Resolver {
         }
         lacks
     }
+}
+
+/// Zones of which the tree above them is not to speak.
+pub fn walls(config: &Config) -> Vec<Name> {
+    let anchors = TrustAnchors::of(&config.dnssec);
+    let all = config.routes.iter().map(|route| &route.zone).chain(anchors.zones());
+    all.filter(|zone| !zone.is_root()).cloned().collect()
 }
 
 /// Is there a verdict, and not that it is bogus?

@@ -54,6 +54,8 @@ pub enum Freshness {
 pub struct RrSets {
     store: Store,
     bounds: ArcSwap<Bounds>,
+    /// See [`RrSets::wall_in`].
+    walls: ArcSwap<Vec<Name>>,
     /// Has a DNAME ever proven secure? Only then is it worth looking for one above a name.
     has_secure_dname: AtomicBool,
     changes: AtomicU64,
@@ -86,6 +88,7 @@ impl RrSets {
         RrSets {
             store: Store::new(octets),
             bounds: ArcSwap::from_pointee(Bounds::new(settings)),
+            walls: ArcSwap::default(),
             has_secure_dname: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             stamps,
@@ -95,6 +98,19 @@ impl RrSets {
     /// Takes other bounds for what is stored, and for how long what has expired is of use, from now on.
     pub fn reload(&self, settings: &config::Cache) {
         self.bounds.store(Arc::new(Bounds::new(settings)));
+    }
+
+    /// Zones that the operator has put where they are, or that are proven from an anchor of their own: what the tree above
+    /// says of names in them counts as little as what it says at their apex when asked for the DS.
+    pub fn wall_in(&self, zones: Vec<Name>) {
+        self.walls.store(Arc::new(zones));
+    }
+
+    /// Labels of the closest of those zones that holds `name`.
+    fn wall_over(&self, name: &Name) -> usize {
+        let walls = self.walls.load();
+        let over = walls.iter().filter(|zone| name.is_at_or_below(zone));
+        over.map(Name::label_count).max().unwrap_or(0)
     }
 
     /// What (name, type) is, in the order of R36: the RRset, NXDOMAIN at the name or above, the
@@ -143,6 +159,12 @@ impl RrSets {
     /// to know.
     pub fn touch(&self, places: impl Iterator<Item = Place>) -> bool {
         self.store.touch(places)
+    }
+
+    /// Seconds that anything, and that a denial may live here.
+    pub fn longest_lives(&self) -> (u32, u32) {
+        let bounds = self.bounds.load();
+        (bounds.max_ttl, bounds.max_negative_ttl)
     }
 
     /// Is anything served past its time?
@@ -205,6 +227,13 @@ impl RrSets {
         judged: &Judged,
         now: Instant,
     ) -> Hop {
+        let is_of_wall = question.rtype == RrType::DS && self.walls.load().contains(&question.name);
+        let hop = match hop {
+            // There is the name, only not up there.
+            Hop::NxDomain(denial) if is_of_wall => Hop::NoData(denial),
+            Hop::Alias(_) if is_of_wall => return hop.with_security(&judged.security),
+            hop => hop,
+        };
         let entry = |content: Content, life: u32, proof: &Proof, of_parent: bool| Entry {
             content,
             proof: proof.clone(),
@@ -485,7 +514,10 @@ impl View<'_> {
     /// (RFC 8020 §2). A bogus one would take a whole subtree down with its name.
     fn nxdomain(&self, name: &Name) -> Option<Hop> {
         let (mut rest, told) = (name.as_wire(), self.own.knows_denials());
-        while let Some((&octets, _)) = rest.split_first().filter(|(octets, _)| **octets > 0) {
+        let (mut labels, wall) = (name.label_count(), self.all.wall_over(name));
+        while labels >= wall
+            && let Some((&octets, _)) = rest.split_first().filter(|(octets, _)| **octets > 0)
+        {
             // Of most names above nothing is known: they are not even made.
             if !self.read(rest, true).is_blank() || told {
                 let at = Name::from_wire(rest).ok()?;
@@ -497,6 +529,7 @@ impl View<'_> {
                 }
             }
             rest = rest.get(1 + usize::from(octets)..)?;
+            labels = labels.checked_sub(1)?;
         }
         None
     }
@@ -506,8 +539,9 @@ impl View<'_> {
         if !self.all.has_secure_dname.load(Ordering::Relaxed) {
             return None;
         }
+        let wall = self.all.wall_over(name);
         let mut at = name.parent()?;
-        while !at.is_root() {
+        while !at.is_root() && at.label_count() >= wall {
             if let Some((entry, left)) = self.entry(&at, RrType::DNAME)
                 && entry.terms.security == Security::Secure
                 && let Content::Set(dname) = &entry.content

@@ -71,6 +71,11 @@ impl TrustAnchors {
         self.zones.iter().find(|(known, _)| known == zone).map(|(_, anchors)| anchors.as_slice())
     }
 
+    /// The zones that have anchors.
+    pub fn zones(&self) -> impl Iterator<Item = &Name> {
+        self.zones.iter().map(|(zone, _)| zone)
+    }
+
     /// Is `name` at or below a negative anchor, with no trust anchor closer to it?
     pub fn is_negative(&self, name: &Name) -> bool {
         let positive = self.closest_positive(name).map(|(zone, _)| zone.label_count());

@@ -227,6 +227,10 @@ impl Walker {
                     }
                 }
             }
+            // The operator has put a zone of their own there.
+            (Security::Secure, Hop::Alias(_)) if case.is_routed(zone) => {
+                (Trust::Insecure(None), life_of(&hop))
+            }
             (Security::Secure, Hop::Alias(_)) => (Trust::NoCut, life_of(&hop)),
             (Security::Secure, Hop::NoData(denial) | Hop::NxDomain(denial)) => {
                 self.undelegated(case, zone, denial, life_of(&hop)).await

@@ -48,7 +48,15 @@ impl Walker {
                 },
                 Hop::Alias(
                     Alias::Cname(held) | Alias::Dname { dname: held, .. } | Alias::Overlong { dname: held },
-                ) => self.judge_set(case, question, &held.set, &held.proof).await,
+                ) => {
+                    let judged = self.judge_set(case, question, &held.set, &held.proof).await;
+                    // That there is nothing to prove a DNAME from does not make names insecure that have an anchor
+                    // of their own below it.
+                    let nearer = case.anchor_for(&question.name, question.rtype);
+                    let is_above = nearer.is_some_and(|anchor| anchor.is_below(&held.set.owner));
+                    let unproven = judged.security == Security::Insecure && is_above;
+                    if unproven { Judged::bogus(Reason::RrsigsMissing) } else { judged }
+                }
                 Hop::NoData(denial) => self.judge_denial(case, question, denial, false).await,
                 Hop::NxDomain(denial) => self.judge_denial(case, question, denial, true).await,
             };
@@ -152,7 +160,9 @@ impl Walker {
         match proofs.wildcard_answer(&set.owner, wildcard, &case.request.budget) {
             denial::Proof::Proven => {
                 let now = self.world.clock.now();
-                let until = now + Duration::from_secs(u64::from(verified.expires_in.min(set.ttl)));
+                let (longest, _) = self.cache.rrsets.longest_lives();
+                let life = verified.expires_in.min(set.ttl).min(longest);
+                let until = now + Duration::from_secs(u64::from(life));
                 let aggressive = &self.cache.aggressive;
                 if self.cache.is_in(case.request.era) {
                     aggressive.add_wildcard(&keys.zone, set, wildcard, until, now);
@@ -245,8 +255,9 @@ impl Walker {
             return;
         }
         let now = self.world.clock.now();
+        let (_, longest) = self.cache.rrsets.longest_lives();
         for set in sets {
-            let until = now + Duration::from_secs(u64::from(set.ttl));
+            let until = now + Duration::from_secs(u64::from(set.ttl.min(longest)));
             self.cache.aggressive.add(zone, set, soa, until, now);
         }
     }

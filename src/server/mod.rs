@@ -33,7 +33,7 @@ use crate::failure::Ede;
 use crate::policy::acl::Acl;
 use crate::policy::local::{ChaosAnswer, Local, LocalAnswer, chaos};
 use crate::request::Request;
-use crate::resolver::{Answer, Rcode, Resolver};
+use crate::resolver::{self, Answer, Rcode, Resolver};
 use crate::respond::{self, Asker, AskerEdns};
 use crate::rrset::{Class, Question, RrType};
 use crate::security::Security;
@@ -163,6 +163,7 @@ impl Service {
         let old = self.settings.swap(Arc::new(Settings::new(Arc::clone(&config), self.local_names)));
         let cache = self.resolver.cache();
         let places = |config: &Config| (config.routes.clone(), config.resolver.hints.clone());
+        cache.rrsets.wall_in(resolver::walls(&config));
         let moved = places(&old.config) != places(&config);
         if moved || old.config.dnssec.sha1_validates != config.dnssec.sha1_validates {
             cache.begin_era(moved);

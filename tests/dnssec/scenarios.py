@@ -1280,6 +1280,60 @@ def forwarders():
     s.ask("www.null.alpha.").insecure()
     s.ask("bad.alpha.").bogus(6)
 
+    # What is deduced lives no longer than what is told.
+    text = "a A 192.0.2.101\nz A 192.0.2.102\n*.w A {}\n{}"
+    settings = ["cnamed-cache.max-ttl: 4", "cnamed-cache.max-negative-ttl: 4"]
+    before = World(Zone("alpha.", text.format("192.0.2.103", "")))
+    s = Scenario("deduced_within_bounds", "Denials and wildcards that answer for other names live within the operator's bounds, too (RFC 8198 §5.4, RFC 2308 §5).", before, settings)
+    s.ask("b.alpha.").check("rcode", [], "NXDOMAIN")
+    s.ask("x.w.alpha.").check("rcode", [], "NOERROR")
+    after = World(Zone("alpha.", text.format("192.0.2.104", "new A 192.0.2.105\n")))
+    s.change(after).wait(6)
+    for name in ("new.alpha.", "y.w.alpha."):
+        s.ask(name)
+        response = after.resolve(name, "A")
+        s.check("rcode answer", [], "NOERROR", answer=[line.replace(" 3600 ", " 4 ", 1) for line in s.shown(response.answer, ("A",))])
+
+    # Zones of the operator's own that the public tree denies, or has something else for.
+    section = "RFC 4035 §4.2, RFC 7646 §1.1"
+    for file, text, more, told in (
+        ("denied", "", [], "denies"),
+        ("denied_and_switched_off", "", ['cnamed-dnssec.negative-trust-anchors: ["corp."]'], "denies, with a negative trust anchor,"),
+        ("aliased", "corp CNAME www.alpha.\n", [], "has an alias for"),
+        ("aliased_and_switched_off", "corp CNAME www.alpha.\n", ['cnamed-dnssec.negative-trust-anchors: ["corp."]'], "has an alias for, with a negative trust anchor,"),
+    ):  # fmt: skip
+        made = World(Zone("alpha.", PLAIN), root=Zone(".", text, address=ROOT_ADDRESS))
+        corp = Zone("corp.", "a A 192.0.2.101\nb A 192.0.2.102\nc A 192.0.2.103\n@ A 192.0.2.104\n", keys=[], address="192.0.2.210")
+        made.zones.append(corp)
+        made.servers.append(Server("192.0.2.210", [corp]))
+        settings = ['cnamed-stub: [{ zone = "corp.", servers = ["192.0.2.210"] }]', *more]
+        s = Scenario(f"stub_zone_{file}", f"A stub zone that the signed tree {told} is what its servers say ({section}).", made, settings)
+        s.ask("a.corp.").insecure()
+        s.ask("b.corp.").insecure()
+        s.ask("corp.", "DS").check("flags", ["AD"], "NOERROR")
+        s.ask("c.corp.").insecure()
+        s.ask("corp.").insecure()
+        s.ask("no.corp.").insecure()
+
+    # An anchor below what nobody signs.
+    def island(**faults):
+        above, made = Zone("i.", "y A 192.0.2.101\n", keys=[]), Zone("c.i.", PLAIN)
+        return World(above, made, Zone("evil.", "www.c A 192.0.2.66\n", keys=[])), above, made
+
+    section = "RFC 4035 §4.2, §5"
+    made, above, zone = island()
+    made.at("i.").tweak("i.", "A", lambda r: replace(r, rcode="NXDOMAIN"))
+    s = Scenario("anchor_below_a_denial", f"What nobody has signed denies no name that is proven from an anchor of its own ({section}).", made, anchors=[*made.anchors(), zone.keys[0].anchor()])
+    s.ask("www.c.i.").secure()
+    s.ask("i.").check("rcode", [], "NXDOMAIN")
+    s.ask("bad.c.i.").secure()
+    made, above, zone = island()
+    taken = [RRset("i.", "DNAME", 3600, ["evil."]), RRset("www.c.i.", "CNAME", 3600, ["www.c.evil."])]
+    for name, rtype in (("www.c.i.", "A"), ("c.i.", "NS"), ("c.i.", "A")):
+        made.at("i.").tweak(name, rtype, lambda r: Response("NOERROR", answer=taken))
+    s = Scenario("anchor_below_a_dname", f"A DNAME that nobody has signed takes no name away that is to be proven from an anchor of its own ({section}).", made, anchors=[*made.anchors(), zone.keys[0].anchor()])
+    s.ask("www.c.i.").bogus(10)
+
     # An island below what is insecure, whose delegations no walk has seen.
     alpha, island, sub = Zone("alpha.", PLAIN, keys=[]), Zone("in.alpha.", PLAIN), Zone("sub.in.alpha.", PLAIN)
     made = World(alpha, island, sub)
