@@ -110,6 +110,54 @@ fn udp_near_miss_ends_the_exchange_at_once() {
     server.join().unwrap();
 }
 
+/// As networks deliver them, and servers with two ways to us. Each round finds the second half of the one
+/// before in the sockets that it uses again.
+#[test]
+fn udp_replies_that_come_twice_are_no_near_misses_of_the_next_questions() {
+    const ROUNDS: usize = 10;
+    const AT_ONCE: usize = 120; // that is a busy thread, and less than a socket's buffer takes
+    let (server, to) = udp_server();
+    let server = thread::spawn(move || {
+        let (mut buffer, mut ports) = ([0; 100], HashSet::new());
+        for _ in 0..ROUNDS * AT_ONCE {
+            let (length, from) = server.recv_from(&mut buffer).unwrap();
+            ports.insert(from.port());
+            for _ in 0..2 {
+                server.send_to(&buffer[..length], from).unwrap();
+            }
+        }
+        ports.len()
+    });
+    let sockets = Sockets::with_limit(Vec::new(), Rng::os(), 1_000);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let near_misses = runtime.block_on(async {
+        let mut near_misses = 0;
+        for round in 0..ROUNDS {
+            let asked = (0..AT_ONCE).map(|number| {
+                let sockets = &sockets;
+                async move {
+                    let query = format!("{round} {number}").into_bytes();
+                    let accept =
+                        |reply: &[u8]| if reply == query { Verdict::Take } else { Verdict::NearMiss };
+                    let until = tokio::time::Instant::now() + Duration::from_secs(3);
+                    sockets.exchange(to, Transport::Udp, &query, &accept, until).await
+                }
+            });
+            for came in futures_util::future::join_all(asked).await {
+                match came {
+                    Ok(_) => {}
+                    Err(ExchangeError::NearMiss) => near_misses += 1,
+                    Err(e) => panic!("{e:?}"),
+                }
+            }
+        }
+        near_misses
+    });
+    let ports = server.join().unwrap();
+    assert!(ports < ROUNDS * AT_ONCE, "no socket was used again");
+    assert_eq!(near_misses, 0, "of {}", ROUNDS * AT_ONCE);
+}
+
 #[test]
 fn udp_datagrams_from_elsewhere_are_not_even_judged() {
     let (server, to) = udp_server();

@@ -12,6 +12,9 @@
 //!   server of his own, ever sees a port that questions to this one leave by.
 //! - One question at a time. One whose exchange saw anything but the reply, or nothing, is closed.
 //!
+//! What a socket has brought before and brings once more says nothing, neither to us nor to whoever sends it
+//! (`Brought`).
+//!
 //! Whoever forges must then meet port and ID in one datagram, 1 in 64,512 × 65,536, as with a port for
 //! each question: wrong ports vanish in the kernel and tell nothing, and a right port with a wrong ID
 //! ends the exchange and the socket. Looking for open ports through the rate limit of ICMP (SAD DNS: at
@@ -19,6 +22,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,6 +40,9 @@ pub const MOST_USES: u8 = 16;
 pub const LONGEST_USE: Duration = Duration::from_secs(2);
 /// Sockets of one thread that wait for another question.
 const MOST_IDLE: usize = 256;
+/// Repeats of earlier replies that are no near miss, in one exchange: each reply that the socket may have
+/// brought, once more. Whoever sends more means to.
+const MOST_REPEATS: u8 = MOST_USES;
 /// The time over which questions are counted.
 const WINDOW: Duration = Duration::from_millis(100);
 /// [`BUSY`] within a [`WINDOW`].
@@ -44,6 +51,7 @@ const BUSY_WINDOW: u32 = BUSY / 10;
 /// An open, connected socket between two questions.
 pub(super) struct Idle {
     pub(super) socket: Datagrams,
+    pub(super) brought: Brought,
     opened: Instant,
     uses: u8,
     _permit: OwnedSemaphorePermit,
@@ -52,11 +60,43 @@ pub(super) struct Idle {
 impl Idle {
     /// One just opened, which holds its place among the sockets that may be open.
     pub(super) fn new(socket: Datagrams, permit: OwnedSemaphorePermit, now: Instant) -> Idle {
-        Idle { socket, opened: now, uses: 1, _permit: permit }
+        Idle { socket, brought: Brought::default(), opened: now, uses: 1, _permit: permit }
     }
 
     fn is_spent(&self, now: Instant) -> bool {
         self.uses >= MOST_USES || now.duration_since(self.opened) >= LONGEST_USE
+    }
+}
+
+/// The replies that a socket has brought, each for a question of before. Networks deliver some twice, and then
+/// the second is there when the next question leaves.
+///
+/// Octet for octet one of these is no guess at the question that waits: it has the ID of one that has its
+/// reply. Who knows those octets has seen our traffic and need not guess; and whoever sends them without knowing
+/// learns no more than from a datagram that was lost. By hashes with a key that nobody else knows: other octets
+/// that only look like these cannot be made.
+#[derive(Default)]
+pub(super) struct Brought {
+    hasher: RandomState,
+    /// At most [`MOST_USES`].
+    replies: Vec<u64>,
+    may_repeat: u8,
+}
+
+impl Brought {
+    /// Remembers the reply that ended an exchange.
+    pub(super) fn add(&mut self, reply: &[u8]) {
+        self.replies.push(self.hasher.hash_one(reply));
+        self.may_repeat = MOST_REPEATS;
+    }
+
+    /// Is this one of them once more, and not once too often?
+    pub(super) fn repeats(&mut self, datagram: &[u8]) -> bool {
+        if self.may_repeat == 0 || !self.replies.contains(&self.hasher.hash_one(datagram)) {
+            return false;
+        }
+        self.may_repeat -= 1;
+        true
     }
 }
 
@@ -134,11 +174,12 @@ pub(super) fn take(owner: u64, server: SocketAddr, now: Instant) -> Option<Idle>
     })
 }
 
-/// Keeps a socket that has brought its reply and nothing else; or closes it.
-pub(super) fn put_back(owner: u64, server: SocketAddr, idle: Idle, now: Instant) {
+/// Keeps a socket that has brought its `reply` and nothing else; or closes it.
+pub(super) fn put_back(owner: u64, server: SocketAddr, mut idle: Idle, reply: &[u8], now: Instant) {
     POOL.with_borrow_mut(|pool| {
         pool.belong_to(owner);
         if pool.is_busy() && pool.count < MOST_IDLE && !idle.is_spent(now) {
+            idle.brought.add(reply);
             pool.idle.entry(server).or_default().push(idle);
             pool.count += 1;
         }
@@ -178,7 +219,7 @@ mod tests {
             };
             sockets += usize::from(idle.uses == 1);
             most = most.max(idle.uses);
-            put_back(OWNER, to, idle, now);
+            put_back(OWNER, to, idle, b"reply", now);
         }
         (sockets, most)
     }
@@ -203,11 +244,11 @@ mod tests {
         let mut now = Instant::now();
         ask(server(1), 200, Duration::from_micros(100), now).await;
         now += Duration::from_millis(20);
-        put_back(OWNER, server(2), open(&permits, now).await, now);
+        put_back(OWNER, server(2), open(&permits, now).await, b"reply", now);
         let port = |idle: &Idle| idle.socket.local_addr().unwrap().port();
         let first = take(OWNER, server(2), now).unwrap();
         let used = port(&first);
-        put_back(OWNER, server(2), first, now);
+        put_back(OWNER, server(2), first, b"reply", now);
         assert_ne!(take(OWNER, server(1), now).map(|idle| port(&idle)), Some(used));
         assert!(take(OWNER, server(3), now).is_none());
         // It stays busy for two seconds, in which nobody asks the second server.

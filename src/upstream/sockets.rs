@@ -126,13 +126,13 @@ impl Sockets {
     async fn finish(
         &self,
         to: SocketAddr,
-        idle: Idle,
+        mut idle: Idle,
         unsent: Option<&[u8]>,
         accept: &Accept<'_>,
     ) -> Result<Vec<u8>, ExchangeError> {
-        let reply = udp::exchange(&idle.socket, to, unsent, accept).await?;
+        let reply = udp::exchange(&mut idle, to, unsent, accept).await?;
         if self.permits.available_permits() > self.max_open / 2 {
-            pool::put_back(self.number, to, idle, Instant::now());
+            pool::put_back(self.number, to, idle, &reply, Instant::now());
         }
         Ok(reply)
     }

@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::pool::{Brought, Idle};
 use super::sources::source_for;
 use crate::datagrams::Datagrams;
 use crate::world::{Accept, ExchangeError, Rng, Verdict};
@@ -76,10 +77,10 @@ fn without_waiting(sent: io::Result<usize>) -> io::Result<bool> {
 /// the caller's.
 ///
 /// # Errors
-/// [`ExchangeError::NearMiss`] as soon as `accept` says so; [`ExchangeError::Io`] when the system
+/// [`ExchangeError::NearMiss`] as soon as `accept` says so, but of a reply of before that comes once more; [`ExchangeError::Io`] when the system
 /// or an ICMP message says that nothing will come.
 pub(super) async fn exchange(
-    socket: &Datagrams,
+    Idle { socket, brought, .. }: &mut Idle,
     to: SocketAddr,
     unsent: Option<&[u8]>,
     accept: &Accept<'_>,
@@ -95,7 +96,7 @@ pub(super) async fn exchange(
         {
             return Err(ExchangeError::Io(error));
         }
-        match receive(socket, to, accept) {
+        match receive(socket, brought, to, accept) {
             Ok(Some(reply)) => return Ok(reply),
             Ok(None) => return Err(ExchangeError::NearMiss),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
@@ -105,7 +106,12 @@ pub(super) async fn exchange(
 }
 
 /// Reads one datagram from `to`; `None`: a near miss.
-fn receive(socket: &Datagrams, to: SocketAddr, accept: &Accept<'_>) -> io::Result<Option<Vec<u8>>> {
+fn receive(
+    socket: &Datagrams,
+    brought: &mut Brought,
+    to: SocketAddr,
+    accept: &Accept<'_>,
+) -> io::Result<Option<Vec<u8>>> {
     let mut buffer = SCRATCH.take();
     buffer.resize(MAX_DATAGRAM, 0);
     let judged = loop {
@@ -113,7 +119,11 @@ fn receive(socket: &Datagrams, to: SocketAddr, accept: &Accept<'_>) -> io::Resul
             Ok((_, from)) if (from.ip(), from.port()) != (to.ip(), to.port()) => {}
             Ok((length, _)) => {
                 let message = buffer.get(..length).unwrap_or_default();
-                break Ok((accept(message) == Verdict::Take).then(|| message.to_vec()));
+                match accept(message) {
+                    Verdict::Take => break Ok(Some(message.to_vec())),
+                    Verdict::NearMiss if brought.repeats(message) => {}
+                    Verdict::NearMiss => break Ok(None),
+                }
             }
             Err(e) => break Err(e),
         }
@@ -143,7 +153,61 @@ pub fn draw_port(rng: &Rng) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+    use tokio::time::Instant;
+
     use super::*;
+
+    /// A socket that has brought "one" and "two", what is at its other end, and that one's address.
+    async fn used_twice() -> (Idle, std::net::UdpSocket, SocketAddr) {
+        let there = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = there.local_addr().unwrap();
+        let (socket, _) = open(to, &[], &Rng::os(), b"query").unwrap();
+        there.connect(socket.local_addr().unwrap()).unwrap();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let mut idle = Idle::new(socket, permit, Instant::now());
+        for reply in [b"one", b"two"] {
+            there.send(reply).unwrap();
+            assert_eq!(wait_for(&mut idle, to, reply).await.unwrap(), reply);
+            idle.brought.add(reply);
+        }
+        (idle, there, to)
+    }
+
+    async fn wait_for(idle: &mut Idle, to: SocketAddr, reply: &[u8]) -> Result<Vec<u8>, ExchangeError> {
+        let accept = |came: &[u8]| if came == reply { Verdict::Take } else { Verdict::NearMiss };
+        let soon = std::time::Duration::from_secs(5);
+        tokio::time::timeout(soon, exchange(idle, to, None, &accept)).await.expect("something comes")
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_comes_twice_is_left_out_and_anything_like_it_is_a_near_miss() {
+        let (mut idle, there, to) = used_twice().await;
+        for datagram in [b"two", b"one", b"yes"] {
+            there.send(datagram).unwrap();
+        }
+        assert_eq!(wait_for(&mut idle, to, b"yes").await.unwrap(), b"yes");
+        for like in ["tw", "two ", "twO", ""] {
+            let (mut idle, there, to) = used_twice().await;
+            for datagram in [like, "yes"] {
+                there.send(datagram.as_bytes()).unwrap();
+            }
+            let came = wait_for(&mut idle, to, b"yes").await;
+            assert!(matches!(came, Err(ExchangeError::NearMiss)), "{like}: {came:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_sends_a_reply_on_and_on_is_not_read_on_and_on() {
+        let (mut idle, there, to) = used_twice().await;
+        for _ in 0..100 {
+            there.send(b"one").unwrap();
+        }
+        there.send(b"yes").unwrap();
+        assert!(matches!(wait_for(&mut idle, to, b"yes").await, Err(ExchangeError::NearMiss)));
+    }
 
     #[tokio::test]
     async fn an_error_of_before_costs_no_question() {
