@@ -12,6 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cnamed::rrset::{Question, RrType};
 use cnamed::scenario::pace::Pace;
 use cnamed::server::Respond;
 use cnamed::server::connections::{Connections, MAX_PER_CLIENT};
@@ -21,6 +22,7 @@ use cnamed::server::worker::{self, Listeners};
 use cnamed::upstream::sockets::{decide_routes, is_global_v6};
 use cnamed::upstream::udp::{FIRST_PORT, draw_port};
 use cnamed::upstream::{Sockets, descriptors};
+use cnamed::wire::{Header, MessageWriter};
 use cnamed::world::{ExchangeError, Network, Rng, Routes, Transport, Verdict};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
@@ -499,13 +501,18 @@ impl Respond for Stub {
         true
     }
 
-    async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
-        stub(request, client, over, &self.in_flight).await
+    fn respond<'a>(
+        &'a self,
+        request: &[u8],
+        client: SocketAddr,
+        over: Transport,
+    ) -> impl Future<Output = Option<Vec<u8>>> + use<'a> {
+        stub(request.to_vec(), client, over, &self.in_flight)
     }
 }
 
 async fn stub(
-    request: &[u8],
+    request: Vec<u8>,
     client: SocketAddr,
     over: Transport,
     in_flight: &AtomicUsize,
@@ -516,17 +523,17 @@ async fn stub(
             self.0.fetch_sub(1, Ordering::Relaxed);
         }
     }
-    let text = String::from_utf8_lossy(request);
+    let text = String::from_utf8_lossy(&request);
     let mut words = text.split(' ');
     match words.next()? {
-        "now" => Some(request.to_vec()),
+        "now" => Some(request.clone()),
         "from" => Some(format!("{client} {over}").into_bytes()),
         "big" => Some(vec![b'.'; 60_000]),
         "wait" => {
             in_flight.fetch_add(1, Ordering::Relaxed);
             let _leave = Leave(in_flight);
             tokio::time::sleep(Duration::from_millis(words.next()?.parse().unwrap())).await;
-            Some(request.to_vec())
+            Some(request.clone())
         }
         "hang" => {
             in_flight.fetch_add(1, Ordering::Relaxed);
@@ -1001,4 +1008,54 @@ fn serve_reloads_a_good_configuration_and_refuses_a_bad_one() {
     program.signal("-TERM");
     assert_eq!(program.ends_within(Duration::from_secs(2)), Some(0));
     std::fs::remove_file(&file).unwrap();
+}
+
+/// What a program holds in memory, in KB.
+#[cfg(target_os = "linux")]
+fn resident(program: &Program) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// A client chooses how long its requests are; what they cost while they wait is ours to choose.
+#[cfg(target_os = "linux")]
+#[test]
+fn serve_holds_little_of_long_requests_that_wait() {
+    const REQUESTS: usize = 300;
+    const OCTETS: usize = 60_000;
+    const MOST_KB: usize = 20; // for each: as many as a short one, and what the allocator has not given back
+    let (_mute, server) = udp_server();
+    let file = std::env::temp_dir().join(format!("cnamed-long-{}.toml", std::process::id()));
+    let stub = format!("[[stub]]\nzone = \"zone.test.\"\nservers = [\"{server}\"]\n");
+    let rest = "[server]\nthreads = 1\n[resolver]\nquery-localhost = true\n[dnssec]\nvalidation = false\n";
+    std::fs::write(&file, format!("{rest}{stub}")).unwrap();
+    let mut program =
+        Program::serve(&["serve", "--listen", "127.0.0.1:0", "--config", file.to_str().unwrap()]);
+    let address = program.line()["ready ".len()..].to_owned();
+    std::fs::remove_file(&file).unwrap();
+    let plain_client = || {
+        let client = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+        client.connect(&address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        client
+    };
+    let (client, in_step) = (plain_client(), plain_client());
+    let ask = |number: usize| {
+        let mut writer = MessageWriter::new(1, Header::RD, usize::from(u16::MAX));
+        let name = format!("a{number}.zone.test.").parse().unwrap();
+        writer.question(&Question::new(name, RrType::A)).unwrap();
+        writer.opt(1232, 0, 0, &[(12, vec![0; OCTETS])]).unwrap();
+        client.send(&writer.finish()).unwrap();
+        // Answered at once, behind the other: nothing is lost.
+        let local = b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x09localhost\0\0\x01\0\x01";
+        assert_eq!(udp_ask(&in_step, local).unwrap()[..2], *b"\0\x07");
+    };
+    ask(0);
+    let before = resident(&program);
+    (1..=REQUESTS).for_each(ask);
+    let each = resident(&program).saturating_sub(before) / REQUESTS;
+    client.set_nonblocking(true).unwrap();
+    assert_eq!(client.recv(&mut [0; 100]).unwrap_err().kind(), io::ErrorKind::WouldBlock, "all wait");
+    assert!(each <= MOST_KB, "{each} KB for each");
 }

@@ -79,11 +79,21 @@ impl Respond for Door {
         Ask::peek(request).as_ref().is_some_and(|ask| self.answer(ask, client, now, out).is_some())
     }
 
-    async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
-        let Some(ask) = Ask::peek(request) else { return self.service.respond(request, client, over).await };
-        let keep = |kept| self.answers.borrow_mut().put(ask.key(), kept);
-        let keeper = Keeper::new(&self.service, ask.key(), &keep);
-        self.service.respond_keeping(request, client, over, Some(&keeper)).await
+    fn respond<'a>(
+        &'a self,
+        request: &[u8],
+        client: SocketAddr,
+        over: Transport,
+    ) -> impl Future<Output = Option<Vec<u8>>> + use<'a> {
+        let service = &self.service;
+        // Before the settings are looked at.
+        let kept = Ask::peek(request).map(|ask| (ask.key().to_vec(), Keeper::settings(service)));
+        let look = service.look(request, client, over);
+        async move {
+            let Some((key, settings)) = &kept else { return service.answer_look(look, None).await };
+            let keep = |kept| self.answers.borrow_mut().put(key, kept);
+            service.answer_look(look, Some(&Keeper { key, keep: &keep, settings: *settings })).await
+        }
     }
 }
 
@@ -95,9 +105,9 @@ pub(super) struct Keeper<'a> {
     settings: Stamp,
 }
 
-impl<'a> Keeper<'a> {
-    fn new(service: &Service, key: &'a [u8], keep: &'a dyn Fn(Kept)) -> Keeper<'a> {
-        Keeper { key, keep, settings: service.resolver.cache().stamps.of(&Name::root(), true) }
+impl Keeper<'_> {
+    fn settings(service: &Service) -> Stamp {
+        service.resolver.cache().stamps.of(&Name::root(), true)
     }
 
     /// Keeps the answer if it came from the cache alone and is not to be told with reservations.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-/// Requests that came by UDP and wait for servers, per worker; one costs about 10 KB. At 100 ms per
-/// resolution that is 40,000 cache misses a second, more than one core resolves.
+/// Requests that came by UDP and wait for servers, per worker; one costs about 10 KB, however long it was
+/// ([`super::Respond`]). At 100 ms per resolution that is 40,000 cache misses a second, more than one core
+/// resolves.
 pub const MAX_UDP_IN_FLIGHT: usize = 4_096;
 
 /// The same for TCP. A connection may always have one request in flight, and more while there is

@@ -52,13 +52,14 @@ pub trait Respond: 'static {
     /// Appends the answer to `out` if it is at hand, at the moment `now`; `false`: it is not.
     fn at_once(&self, request: &[u8], client: SocketAddr, now: Instant, out: &mut Vec<u8>) -> bool;
 
-    /// The answer to one request; `None`: it is dropped without an answer.
-    fn respond(
-        &self,
+    /// The answer to one request; `None`: it is dropped without an answer. What waits for it holds nothing of
+    /// the request, whose octets and options are the client's choice and as many as a datagram has room for.
+    fn respond<'a>(
+        &'a self,
         request: &[u8],
         client: SocketAddr,
         over: Transport,
-    ) -> impl Future<Output = Option<Vec<u8>>>;
+    ) -> impl Future<Output = Option<Vec<u8>>> + use<'a, Self>;
 }
 
 /// A running resolver seen from outside: packet in, packet out. Sockets (`udp.rs`, `tcp.rs`), the
@@ -124,11 +125,25 @@ pub enum LocalNames {
 /// An RCODE, and why: for a request that is not resolved.
 struct Refusal(u16, Option<Ede>);
 
-/// A request that may be answered.
+/// What a first look at a request says.
+enum Look {
+    /// It is dropped without an answer.
+    Drop,
+    /// The answer, for which nothing need be looked up.
+    Say(Vec<u8>),
+    /// It may be answered.
+    Admit(Admitted),
+}
+
+/// A request that may be answered: all that is kept of it while it waits.
 struct Admitted {
     asker: Asker,
     question: Question,
     client: IpAddr,
+    came: Instant,
+    /// Is the client where it says, since it came by TCP or has a cookie of ours?
+    genuine: bool,
+    settings: InForce,
 }
 
 impl Service {
@@ -207,47 +222,53 @@ impl Service {
 
     /// Answers one request; `None`: it is dropped without an answer.
     pub async fn respond(&self, request: &[u8], client: SocketAddr, over: Transport) -> Option<Vec<u8>> {
-        self.respond_keeping(request, client, over, None).await
+        self.answer_look(self.look(request, client, over), None).await
     }
 
-    /// The same for a worker's door, which may want to keep the answer.
-    async fn respond_keeping(
-        &self,
-        request: &[u8],
-        client: SocketAddr,
-        over: Transport,
-        keeper: Option<&Keeper<'_>>,
-    ) -> Option<Vec<u8>> {
+    /// Looks at a request; whoever waits for the answer needs nothing of it any more.
+    fn look(&self, request: &[u8], client: SocketAddr, over: Transport) -> Look {
         let came = self.resolver.world().clock.now();
         let settings = self.in_force();
-        let header = Header::read(request)?;
+        let Some(header) = Header::read(request) else { return Look::Drop };
         // A reply to nobody's question: answering could go on for ever.
         if header.has(Header::QR) {
-            return None;
+            return Look::Drop;
         }
         let mut asker = Asker { id: header.id, flags: header.flags, limit: plain_limit(over), edns: None };
         let message = match Message::parse(request) {
             Ok(message) => message,
-            Err(error) => return Some(respond::bare(&asker, malformed(header, error) as u16, None, &[])),
+            Err(error) => {
+                return Look::Say(respond::bare(&asker, malformed(header, error) as u16, None, &[]));
+            }
         };
-        let question = message.question().cloned();
-        match self.admit(&settings, &message, client.ip(), over, &mut asker) {
+        let client = client.ip();
+        match self.admit(&settings, &message, client, over, &mut asker) {
             Ok((question, genuine)) => {
-                if !genuine {
-                    self.late.asked(client.ip(), came);
-                }
-                let admitted = Admitted { asker, question, client: client.ip() };
-                let answer = self.resolve(&settings, admitted, keeper).await;
-                if !genuine {
-                    self.take_turns(client.ip(), came).await?;
-                }
-                Some(answer)
+                Look::Admit(Admitted { asker, question, client, came, genuine, settings })
             }
             Err(Refusal(rcode, ede)) => {
                 let edes: Vec<Ede> = ede.into_iter().collect();
-                Some(respond::bare(&asker, rcode, question.as_ref(), &edes))
+                Look::Say(respond::bare(&asker, rcode, message.question(), &edes))
             }
         }
+    }
+
+    /// The answer to what was looked at. A worker's door may want to keep it.
+    async fn answer_look(&self, look: Look, keeper: Option<&Keeper<'_>>) -> Option<Vec<u8>> {
+        let admitted = match look {
+            Look::Drop => return None,
+            Look::Say(answer) => return Some(answer),
+            Look::Admit(admitted) => admitted,
+        };
+        let (client, came, genuine) = (admitted.client, admitted.came, admitted.genuine);
+        if !genuine {
+            self.late.asked(client, came);
+        }
+        let answer = self.resolve(admitted, keeper).await;
+        if !genuine {
+            self.take_turns(client, came).await?;
+        }
+        Some(answer)
     }
 
     /// Waits for the client's turn if its answer is late; `None`: that would take too long.
@@ -355,10 +376,10 @@ impl Service {
 
     async fn resolve(
         &self,
-        settings: &InForce,
-        Admitted { asker, question, client }: Admitted,
+        Admitted { asker, question, client, settings, .. }: Admitted,
         keeper: Option<&Keeper<'_>>,
     ) -> Vec<u8> {
+        let settings = &settings;
         if let Some(explained) = explain::asked(&question).filter(|_| settings.trace.allows(client)) {
             return Box::pin(self.explain(settings, &asker, &question, explained)).await; // rare and large
         }

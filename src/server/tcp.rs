@@ -146,7 +146,9 @@ async fn answer<R: Respond>(
     request: Vec<u8>,
     counted: InFlight,
 ) -> Option<Vec<u8>> {
-    let answer = respond.respond(&request, client, Transport::Tcp).await;
+    let answering = respond.respond(&request, client, Transport::Tcp);
+    drop(request); // as long as the client likes
+    let answer = answering.await;
     drop(counted);
     answer
 }

@@ -391,7 +391,9 @@ async fn begin<F: Future<Output = ()> + 'static>(mut work: Pin<Box<F>>, load: &R
 }
 
 async fn answer<R: Respond>(listener: Rc<Listener>, respond: Rc<R>, request: Vec<u8>, arrived: Arrived) {
-    let Some(answer) = respond.respond(&request, arrived.from, Transport::Udp).await else { return };
+    let answering = respond.respond(&request, arrived.from, Transport::Udp);
+    drop(request); // as long as the client likes
+    let Some(answer) = answering.await else { return };
     if let Err(e) = listener.post(answer, &arrived).await {
         tracing::debug!(client = %arrived.from, error = %e, "an answer could not be sent");
     }
@@ -415,8 +417,13 @@ mod tests {
             true
         }
 
-        async fn respond(&self, _request: &[u8], _client: SocketAddr, _over: Transport) -> Option<Vec<u8>> {
-            None
+        fn respond<'a>(
+            &'a self,
+            _request: &[u8],
+            _client: SocketAddr,
+            _over: Transport,
+        ) -> impl Future<Output = Option<Vec<u8>>> + use<'a> {
+            std::future::ready(None)
         }
     }
 
@@ -454,9 +461,17 @@ mod tests {
             false
         }
 
-        async fn respond(&self, request: &[u8], _client: SocketAddr, _over: Transport) -> Option<Vec<u8>> {
-            self.0.notified().await;
-            Some(request.to_vec())
+        fn respond<'a>(
+            &'a self,
+            request: &[u8],
+            _client: SocketAddr,
+            _over: Transport,
+        ) -> impl Future<Output = Option<Vec<u8>>> + use<'a> {
+            let answer = request.to_vec();
+            async move {
+                self.0.notified().await;
+                Some(answer)
+            }
         }
     }
 
