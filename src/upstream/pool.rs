@@ -107,6 +107,8 @@ struct Pool {
     owner: Option<(u64, Id)>,
     idle: HashMap<SocketAddr, Vec<Idle>>,
     count: usize,
+    /// The runtime in which [`sweep`] runs.
+    swept_in: Option<Id>,
     window: Option<Instant>,
     asked: u32,
     asked_before: u32,
@@ -117,6 +119,7 @@ thread_local! {
         owner: None,
         idle: HashMap::new(),
         count: 0,
+        swept_in: None,
         window: None,
         asked: 0,
         asked_before: 0,
@@ -142,11 +145,24 @@ impl Pool {
         // After a pause the last window says nothing.
         self.asked_before = if over.is_some_and(|over| over < 2 * WINDOW) { self.asked } else { 0 };
         (self.window, self.asked) = (Some(now), 1);
+        self.close_spent(now);
+    }
+
+    fn close_spent(&mut self, now: Instant) {
         self.idle.retain(|_, sockets| {
             sockets.retain(|idle| !idle.is_spent(now));
             !sockets.is_empty()
         });
         self.count = self.idle.values().map(Vec::len).sum();
+    }
+
+    /// Has [`sweep`] run, unless it does.
+    fn have_swept(&mut self) {
+        let runtime = Handle::current().id();
+        if self.swept_in != Some(runtime) {
+            self.swept_in = Some(runtime);
+            tokio::spawn(sweep(runtime));
+        }
     }
 
     fn is_busy(&self) -> bool {
@@ -182,8 +198,30 @@ pub(super) fn put_back(owner: u64, server: SocketAddr, mut idle: Idle, reply: &[
             idle.brought.add(reply);
             pool.idle.entry(server).or_default().push(idle);
             pool.count += 1;
+            pool.have_swept();
         }
     });
+}
+
+/// Closes what has been open for too long, also when nobody asks any more: within twice [`LONGEST_USE`]. Ends
+/// when there is nothing left, so that who is idle sleeps. A runtime of ours has one thread, whose pool this is.
+async fn sweep(runtime: Id) {
+    loop {
+        tokio::time::sleep(LONGEST_USE).await;
+        let ends = POOL.with_borrow_mut(|pool| {
+            if pool.swept_in != Some(runtime) {
+                return true;
+            }
+            pool.close_spent(Instant::now());
+            if pool.count == 0 {
+                pool.swept_in = None;
+            }
+            pool.count == 0
+        });
+        if ends {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -256,5 +294,16 @@ mod tests {
         now += LONGEST_USE;
         assert!(take(OWNER, server(2), now).is_none());
         assert!(take(OWNER - 1, server(1), now).is_none(), "another owner");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_uses_again_is_closed_and_then_nobody_looks_for_more() {
+        let left = || POOL.with_borrow(|pool| (pool.count, pool.swept_in.is_some()));
+        for _ in 0..2 {
+            ask(server(1), 200, Duration::from_micros(100), Instant::now()).await;
+            assert_eq!(left(), (1, true));
+            tokio::time::sleep(3 * LONGEST_USE).await;
+            assert_eq!(left(), (0, false));
+        }
     }
 }
