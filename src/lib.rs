@@ -8,6 +8,7 @@ pub mod config;
 pub mod datagrams;
 pub mod dnssec;
 pub mod failure;
+pub mod files;
 pub mod idn;
 pub mod iterate;
 pub mod lab;

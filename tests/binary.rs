@@ -559,6 +559,79 @@ fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
     assert!(code == Some(0) && took < STOPPING, "{code:?} after {took:?}");
 }
 
+/// A pipe in the place of a file that is read again; nobody writes into it.
+fn become_pipe(path: &str) {
+    _ = fs::remove_file(path);
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn a_reload_waits_for_no_pipe_and_sigterm_is_heard() {
+    let version = |program: &Program| ask_udp(program.address(), &chaos("version.bind")).answer;
+    for replaced in 0..3 {
+        let hints = file("pipe.hints", ". NS a.root.\na.root. A 127.77.77.77\n");
+        let anchors = file("pipe.anchors", ". DS 1 8 200 AA\n");
+        let settings = format!(
+            "[server]\nversion = \"one\"\n[resolver]\nroot-hints = \"{}\"\n\
+             [dnssec]\ntrust-anchor-file = \"{}\"\n",
+            hints.path(),
+            anchors.path()
+        );
+        let config = file("pipe.toml", &settings);
+        let mut program = Program::lab_with(&config);
+        let pipe = [&hints, &anchors, &config][replaced].path();
+        become_pipe(pipe);
+        program.signal("-HUP");
+        let said = program.hears(|line| line.contains("not reloaded, the old one stays"));
+        assert!(said.contains(&format!("cannot open {pipe}: it is no regular file")), "{said}");
+        assert_eq!(version(&program), ["version.bind. TXT \"one\""], "it goes on");
+        program.signal("-TERM");
+        let (code, took) = program.ends();
+        assert!(code == Some(0) && took < STOPPING, "{pipe}: {code:?} after {took:?}");
+    }
+}
+
+/// As in `cnamed serve --config <(make-config)`: at the start somebody writes.
+#[test]
+fn a_start_waits_for_a_pipe_and_a_reload_keeps_what_came_through_it() {
+    let hints = file("wait.hints", "");
+    let config = file("wait.toml", "");
+    let settings = format!("[server]\nversion = \"piped\"\n[resolver]\nroot-hints = \"{}\"\n", hints.path());
+    for (file, contents) in
+        [(&config, settings), (&hints, ". NS a.root.\na.root. A 127.77.77.77\n".to_owned())]
+    {
+        become_pipe(file.path());
+        let path = file.path().to_owned();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            fs::write(path, contents)
+        });
+    }
+    let mut program = Program::lab_with(&config);
+    let version = |program: &Program| ask_udp(program.address(), &chaos("version.bind")).answer;
+    assert_eq!(version(&program), ["version.bind. TXT \"piped\""]);
+    program.signal("-HUP");
+    program.hears(|line| line.contains("not reloaded, the old one stays"));
+    assert_eq!(version(&program), ["version.bind. TXT \"piped\""]);
+    program.signal("-TERM");
+    assert_eq!(program.ends().0, Some(0));
+}
+
+#[test]
+fn a_pipe_as_trust_anchor_state_is_refused_and_not_waited_for() {
+    let state = file("pipe.state", "");
+    become_pipe(state.path());
+    let config = file("pipe-state.toml", &format!("[dnssec]\ntrust-anchor-state = \"{}\"\n", state.path()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cnamed"));
+    command.args(["serve", "--lab", "--listen", "127.0.0.1:0", "--config", config.path()]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut program = Program { child, addresses: Vec::new(), said: Arc::default() };
+    assert_eq!(program.ends().0, Some(1));
+    let mut said = String::new();
+    program.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("cannot be used: it is no regular file. Put back"), "{said}");
+}
+
 #[test]
 fn sigterm_answers_what_is_in_flight_and_exits_0_within_2_seconds() {
     let mut program = Program::lab();

@@ -23,9 +23,8 @@
 mod record;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,9 +34,9 @@ use tokio::time::Instant;
 use super::Cache;
 use super::entry::{Entry, Key, Terms};
 use crate::config::Config;
-use crate::replace;
 use crate::security::Security;
 use crate::trust::scrub::Proof;
+use crate::{files, replace};
 use record::Record;
 
 /// No text begins like this, and no file that was carried in text mode.
@@ -204,13 +203,11 @@ impl CacheFile {
     }
 
     fn open(&self) -> Result<Option<File>, LoadError> {
-        let failed = |reason| LoadError::Io(self.path.clone(), reason);
-        // Without O_NONBLOCK, opening a pipe would wait for a writer.
-        match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&self.path) {
-            Ok(file) if file.metadata().map_err(failed)?.is_file() => Ok(Some(file)),
-            Ok(_) => Err(LoadError::NotAFile(self.path.clone())),
+        match files::open(&self.path) {
+            Ok(Some(file)) => Ok(Some(file)),
+            Ok(None) => Err(LoadError::NotAFile(self.path.clone())),
             Err(reason) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(reason) => Err(failed(reason)),
+            Err(reason) => Err(LoadError::Io(self.path.clone(), reason)),
         }
     }
 

@@ -4,8 +4,7 @@
 //! would be trusted again), which settings cannot lead to a proof. Does not know: what the state
 //! says (`dnssec::rollover`). Shown by: the tests below, `binary::*trust*`.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 
 use crate::config::Config;
@@ -13,7 +12,7 @@ use crate::dnssec::Reason;
 use crate::dnssec::anchors::TrustAnchors;
 use crate::dnssec::crypto::Policy;
 use crate::dnssec::rollover::{self, TrustPoint};
-use crate::replace;
+use crate::{files, replace};
 
 /// Octets of a state file that are read: 1,024 keys of the largest kind take less.
 const MAX_OCTETS: u64 = 4 * 1_024 * 1_024;
@@ -36,16 +35,20 @@ impl StateFile {
     /// Says what is wrong with it, and what to do.
     pub(super) fn read(&self) -> Result<Vec<TrustPoint>, String> {
         let Some(path) = &self.0 else { return Ok(Vec::new()) };
-        let is_small = fs::metadata(path).is_ok_and(|found| found.len() <= MAX_OCTETS && found.is_file());
-        let text = match fs::read_to_string(path) {
+        let file = match files::open(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 return self.try_folder().map(|()| Vec::new());
             }
-            Ok(text) if is_small => text,
-            Ok(_) => return Err(self.unfit("it is no regular file of at most 4 MiB")),
+            Ok(Some(file)) => file,
+            Ok(None) => return Err(self.unfit("it is no regular file")),
             Err(e) => return Err(self.unfit(&e.to_string())),
         };
-        rollover::read(&text).map_err(|what| self.unfit(&what))
+        let mut text = String::new();
+        match file.take(MAX_OCTETS + 1).read_to_string(&mut text) {
+            Ok(length) if length as u64 > MAX_OCTETS => Err(self.unfit("it is larger than 4 MiB")),
+            Ok(_) => rollover::read(&text).map_err(|what| self.unfit(&what)),
+            Err(e) => Err(self.unfit(&e.to_string())),
+        }
     }
 
     fn unfit(&self, what: &str) -> String {
@@ -108,6 +111,7 @@ pub(super) fn complaints(config: &Config, now: u64) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use super::*;

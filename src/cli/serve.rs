@@ -384,7 +384,7 @@ fn reload(service: &Service, started: &mut Started<'_>) {
     let mut states = vec![NotifyState::Reloading];
     states.extend(NotifyState::monotonic_usec_now());
     notify(&states);
-    match started.args.config.as_deref().map(Config::load) {
+    match started.args.config.as_deref().map(Config::reload) {
         None => tracing::warn!("nothing to reload: started without --config"),
         Some(Ok(read)) => {
             let mut new = with_arguments(read, started.args, started.lab.as_deref());

@@ -15,8 +15,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::settings::{Kind, SETTINGS, Setting, TABLES, Table};
 use super::{AnchorRecord, Config, Route, RouteKind, anchors, hints};
-use values::Wrong;
 pub(super) use values::{PERIODS, SIZES};
+use values::{Pipes, Wrong};
 
 /// Octets of the longest file read, configuration, root hints or trust anchors: far more than anyone writes by
 /// hand, and little memory.
@@ -73,24 +73,39 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 impl Config {
-    /// The configuration in the file at `path`, and what the files say that it names.
+    /// The configuration in the file at `path`, and what the files say that it names. Waits for those
+    /// that are pipes.
     pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
-        let text = values::read_file(path).map_err(|what| {
+        Config::read(path, Pipes::Awaited)
+    }
+
+    /// The same while somebody is served: what may have to be waited for is an error.
+    pub fn reload(path: &Path) -> Result<Config, ConfigErrors> {
+        Config::read(path, Pipes::Refused)
+    }
+
+    fn read(path: &Path, pipes: Pipes) -> Result<Config, ConfigErrors> {
+        let text = values::read_file(path, pipes).map_err(|what| {
             let file = path.display().to_string();
             let what =
                 format!("{what}; name a readable file with --config, or leave that out for the defaults");
             let (key, value) = (String::new(), String::new());
             ConfigErrors(vec![ConfigError { file, position: None, key, value, what }])
         })?;
-        Config::parse(&text, path)
+        Config::parse_with(&text, path, pipes)
     }
 
     /// The configuration in `text`; `path` is for messages, and what relative paths start from.
     pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
+        Config::parse_with(text, path, Pipes::Awaited)
+    }
+
+    fn parse_with(text: &str, path: &Path, pipes: Pipes) -> Result<Config, ConfigErrors> {
         let (table, syntax) = DeTable::parse_recoverable(text);
         let mut reader = Reader {
             text,
             path,
+            pipes,
             config: Config::default(),
             seen: Vec::new(),
             anchors: None,
@@ -120,6 +135,7 @@ type Value<'i> = Spanned<DeValue<'i>>;
 struct Reader<'t> {
     text: &'t str,
     path: &'t Path,
+    pipes: Pipes,
     config: Config,
     /// Settings in the file, and where their values stand.
     seen: Vec<(&'static Setting, Range<usize>)>,
@@ -252,8 +268,8 @@ impl Reader<'_> {
             }
             Kind::Hints { .. } => {
                 let path = values::path(value, self.path).map_err(one)?;
-                let hints =
-                    values::read_file(&path).and_then(|t| hints::read(&t, &path.display().to_string()));
+                let hints = values::read_file(&path, self.pipes)
+                    .and_then(|text| hints::read(&text, &path.display().to_string()));
                 config.resolver.hints = hints.map_err(|what| vec![Wrong::because(value, what)])?;
             }
             Kind::Sockets { field, .. } => *field(config) = values::sockets(value)?,
@@ -264,7 +280,7 @@ impl Reader<'_> {
             Kind::Anchors { .. } => self.anchors.get_or_insert_default().extend(values::anchors(value)?),
             Kind::AnchorFile { .. } => {
                 let path = values::path(value, self.path).map_err(one)?;
-                let read = values::read_file(&path)
+                let read = values::read_file(&path, self.pipes)
                     .and_then(|text| anchors::read(&text, &path.display().to_string()))
                     .map_err(|what| vec![Wrong::because(value, what)])?;
                 self.anchors.get_or_insert_default().extend(read);

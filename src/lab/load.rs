@@ -5,6 +5,7 @@
 //! Does not know: what the servers answer. Shown by: `tests/lab.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
@@ -19,6 +20,7 @@ use super::server::{Follow, Mode, Server};
 use super::zone::Zone;
 use super::{Site, World};
 use crate::config::Hint;
+use crate::files;
 use crate::master;
 use crate::rrset::RrType;
 use crate::wire::Name;
@@ -35,8 +37,10 @@ pub(super) struct File {
 
 impl File {
     fn read(path: &Path) -> Result<File, LabError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| LabError::Read { path: path.to_owned(), error })?;
+        let no_file = || io::Error::other("is no regular file: put one there, or take this one away");
+        let text = files::open(path)
+            .and_then(|file| io::read_to_string(file.ok_or_else(no_file)?))
+            .map_err(|error| LabError::Read { path: path.to_owned(), error })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(File { shown: path.display().to_string(), stem, text })
     }

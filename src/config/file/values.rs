@@ -15,6 +15,7 @@ use super::{MAX_FILE, Value};
 use crate::config::anchors::{self, MAX_ANCHORS};
 use crate::config::settings::{DNS_PORT, Kind, MAX_ADDRESSES, MAX_NETWORKS, MAX_TEXT, MAX_ZONES};
 use crate::config::{AnchorRecord, show};
+use crate::files;
 use crate::wire::Name;
 
 /// A value that a setting does not take.
@@ -234,10 +235,28 @@ pub(super) fn servers(value: &Value<'_>) -> Result<Vec<SocketAddr>, Vec<Wrong>> 
     })
 }
 
+/// What becomes of a pipe, or of a device, where a file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pipes {
+    /// It is waited for, as in `cnamed serve --config <(make-config)`: nothing is served yet.
+    Awaited,
+    /// It is not even opened for longer than a look: somebody is served, or is to be heard.
+    Refused,
+}
+
 /// The text of a file of at most [`MAX_FILE`] octets; the error names the path.
-pub(super) fn read_file(path: &Path) -> Result<String, String> {
+pub(super) fn read_file(path: &Path, pipes: Pipes) -> Result<String, String> {
     let shown = path.display();
-    let file = File::open(path).map_err(|e| format!("cannot open {shown}: {e}"))?;
+    let opened = match pipes {
+        Pipes::Awaited => File::open(path).map(Some),
+        Pipes::Refused => files::open(path),
+    };
+    let file = opened.map_err(|e| format!("cannot open {shown}: {e}"))?.ok_or_else(|| {
+        format!(
+            "cannot open {shown}: it is no regular file, and only a start waits for a pipe or a device: put a file \
+             there, or restart"
+        )
+    })?;
     let mut octets = Vec::new();
     let read = file.take(MAX_FILE + 1).read_to_end(&mut octets);
     read.map_err(|e| format!("cannot read {shown}: {e}"))?;
