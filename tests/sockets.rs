@@ -1059,3 +1059,48 @@ fn serve_holds_little_of_long_requests_that_wait() {
     assert_eq!(client.recv(&mut [0; 100]).unwrap_err().kind(), io::ErrorKind::WouldBlock, "all wait");
     assert!(each <= MOST_KB, "{each} KB for each");
 }
+
+/// `cnamed serve` where so many files may be open, after the shell has done something else.
+fn serve_with_descriptors(before: &str, limit: usize, config: &std::path::Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{before} ulimit -n \"$0\" && exec \"$@\""), &limit.to_string()]);
+    command.args([env!("CARGO_BIN_EXE_cnamed"), "serve", "--lab", "--listen", "127.0.0.1:0", "--config"]);
+    command.arg(config).env("RUST_LOG", "off");
+    command
+}
+
+#[test]
+fn too_few_descriptors_are_told_before_anything_is_served_with_how_many_are_enough() {
+    let config = std::env::temp_dir().join(format!("cnamed-descriptors-{}.toml", std::process::id()));
+    std::fs::write(&config, "[server]\nthreads = 8\n").unwrap();
+    let needed = |said: &str| -> usize {
+        let (_, rest) = said.split_once("ulimit -n ").unwrap_or_else(|| panic!("{said}"));
+        rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
+    let tried = |before, limit| {
+        let output = serve_with_descriptors(before, limit, &config).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{limit}: {said}");
+        assert_eq!(said.lines().count(), 1, "{limit}: {said}");
+        for part in [&format!("limit is {limit}"), "worker threads: 8", "LimitNOFILE=", "server.threads"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        needed(&said)
+    };
+    let enough = [10, 24, 26, 30, 35, 40, 50, 60, 90].map(|limit| tried("", limit))[8];
+    tried("", enough - 1);
+    // What a parent left open is not there to be used.
+    let more = tried("exec 3>&2 4>&2 5>&2 6>&2 7>&2 8>&2 9>&2;", enough);
+    assert!((enough + 1..=enough + 7).contains(&more), "{more} instead of {enough}");
+    // What it says is enough is enough, also for what it serves with.
+    let mut program = Program::start(&mut serve_with_descriptors("", enough, &config));
+    let address = program.line()["ready ".len()..].to_owned();
+    let client = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+    client.connect(&address).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03com\0\0\x01\0\x01";
+    assert_eq!(udp_ask(&client, query).unwrap()[3] & 15, 0);
+    program.signal("-TERM");
+    assert_eq!(program.ends_within(Duration::from_secs(2)), Some(0));
+    std::fs::remove_file(&config).unwrap();
+}

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -64,8 +65,9 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
     let refilter = start_log(&config)?;
     let threads = worker_count(&config);
     let descriptors = descriptors::raise_limit(); // before the listeners, which may be many
+    refuse_too_few(descriptors, threads, config.server.listen.len())?;
     let (listeners, bound) = bind_all(args, &config, threads)?;
-    let fixed = threads.saturating_mul(descriptors::PER_WORKER + 2 * bound.len());
+    let fixed = fixed_descriptors(threads, bound.len());
     let share = descriptors::share(descriptors, fixed);
     let wanted = fixed + descriptors::RESERVED + share.upstream + share.tcp_clients;
     descriptors::make_room(wanted.min(descriptors));
@@ -87,6 +89,7 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
             .map_err(|e| format!("cannot start the thread that keeps the cache: {e}"))?;
         let (stop, hear_stop) = Stop::new();
         let mut workers = Workers::spawn(listeners, &service, share.tcp_clients, &hear_stop)?;
+        workers.built().await?;
         ready(&bound);
         let follow = || Box::pin(Arc::clone(&service).follow_anchors(|text| state.write(text)));
         let mut following = follow();
@@ -204,6 +207,38 @@ fn worker_count(config: &Config) -> usize {
     }
 }
 
+/// Descriptors of workers and their listeners, UDP and TCP.
+fn fixed_descriptors(threads: usize, addresses: usize) -> usize {
+    threads.saturating_mul(descriptors::PER_WORKER + 2 * addresses)
+}
+
+/// Looks for the descriptors without which nothing can be served, while a missing one is just that: later
+/// the runtime would panic, or an address seem not to be there. Tried and not counted, since a parent may
+/// have left some open.
+fn refuse_too_few(limit: usize, threads: usize, addresses: usize) -> Result<(), String> {
+    /// Standard streams: part of [`descriptors::RESERVED`], and open already.
+    const STANDARD: usize = 3;
+    let fixed = fixed_descriptors(threads, addresses);
+    let least = descriptors::share(0, fixed);
+    let needed = fixed + descriptors::RESERVED + least.upstream + least.tcp_clients;
+    let mut free = Vec::new();
+    while free.len() + STANDARD < needed {
+        match io::stderr().as_fd().try_clone_to_owned() {
+            Ok(descriptor) => free.push(descriptor),
+            Err(_) => {
+                let taken = limit.saturating_sub(free.len());
+                let enough = needed + taken.saturating_sub(STANDARD);
+                return Err(format!(
+                    "{enough} file descriptors are needed (worker threads: {threads}, addresses to listen on: \
+                     {addresses}), but the limit is {limit}, of which {taken} are taken: raise it with `ulimit -n \
+                     {enough}` (systemd: LimitNOFILE={enough}), or lower server.threads"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// All listeners of all workers, before any is served. Of the default addresses one that this
 /// machine does not have (::1 without IPv6) is left out; of chosen ones none.
 fn bind_all(
@@ -283,6 +318,8 @@ impl Signals {
 struct Workers {
     ended: mpsc::UnboundedReceiver<Result<(), String>>,
     running: usize,
+    /// Where all of them and their owner meet before the first of them serves.
+    built: Arc<Barrier>,
 }
 
 impl Workers {
@@ -294,20 +331,30 @@ impl Workers {
     ) -> Result<Workers, String> {
         let running = listeners.len();
         let connections = Connections::new(tcp_clients);
-        let all_done = Arc::new(Barrier::new(running));
+        let (built, all_done) = (Arc::new(Barrier::new(running + 1)), Arc::new(Barrier::new(running)));
         let (tell, ended) = mpsc::unbounded_channel();
         for (number, listeners) in listeners.into_iter().enumerate() {
             let (door, connections) = (Door::new(Arc::clone(service), running), Arc::clone(&connections));
-            let (stop, all_done, tell) = (stop.clone(), Arc::clone(&all_done), tell.clone());
+            let (stop, tell) = (stop.clone(), tell.clone());
+            let together = Together { built: Arc::clone(&built), all_done: Arc::clone(&all_done) };
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
-                    let end = work(listeners, door, connections, (stop, all_done));
+                    let end = work(listeners, door, connections, stop, &together);
                     let _nobody_waits = tell.send(end.map_err(|e| format!("worker {number}: {e}")));
                 })
                 .map_err(|e| format!("cannot start worker {number}: {e}"))?;
         }
-        Ok(Workers { ended, running })
+        Ok(Workers { ended, running, built })
+    }
+
+    /// Waits until each has what it needs; from then on they serve.
+    async fn built(&mut self) -> Result<(), String> {
+        let built = Arc::clone(&self.built);
+        tokio::select! {
+            why = self.failure() => Err(why),
+            _ = built.wait() => Ok(()),
+        }
     }
 
     /// Waits for one to end, which none does before it is told to.
@@ -333,18 +380,26 @@ impl Workers {
     }
 }
 
+/// Where workers wait for each other: before the first of them serves, and before the first leaves.
+struct Together {
+    built: Arc<Barrier>,
+    all_done: Arc<Barrier>,
+}
+
 /// One worker, in its own thread.
 fn work(
     listeners: Listeners,
     door: Door,
     connections: Arc<Connections>,
-    (stop, all_done): (Stop, Arc<Barrier>),
+    stop: Stop,
+    together: &Together,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let told = stop.clone();
-    runtime.block_on(
-        async move { stay(worker::serve(listeners, door, connections, stop), told, &all_done).await },
-    )
+    runtime.block_on(async move {
+        together.built.wait().await;
+        stay(worker::serve(listeners, door, connections, stop), told, &together.all_done).await
+    })
 }
 
 /// Serves until told to stop; then until all workers are done, as long as there is time. A resolution that
