@@ -17,6 +17,8 @@ struct Program {
     address: SocketAddr,
     /// Said before the line `ready`.
     said: String,
+    /// Said since.
+    lines: mpsc::Receiver<String>,
 }
 
 impl Program {
@@ -31,15 +33,26 @@ impl Program {
         thread::spawn(move || {
             stderr.lines().map_while(Result::ok).for_each(|line| say.send(line).unwrap_or(()))
         });
-        let mut program = Program { child, address: (Ipv4Addr::LOCALHOST, 0).into(), said: String::new() };
+        let (address, said) = ((Ipv4Addr::LOCALHOST, 0).into(), String::new());
+        let mut program = Program { child, address, said, lines };
         while program.address.port() == 0 {
-            let line = lines.recv_timeout(Duration::from_secs(10)).unwrap();
+            let line = program.lines.recv_timeout(Duration::from_secs(10)).unwrap();
             match line.strip_prefix("ready ") {
                 Some(address) => program.address = address.parse().unwrap(),
                 None => program.said += &line,
             }
         }
         program
+    }
+
+    /// Waits for a line with this.
+    fn hears(&self, text: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(10)).unwrap();
+            if line.contains(text) {
+                return line;
+            }
+        }
     }
 
     /// TTL of the first answer record.
@@ -139,6 +152,65 @@ fn what_is_absent_from_a_signed_zone_stays_so_over_a_restart() {
         assert_eq!(program.rcode("nope.host.signed.example.", RrType::A), NXDOMAIN);
     }
     program.signal_and_wait("-TERM");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What somebody puts in the file's place while the program runs is as dear to them as what was there
+/// before it started.
+#[test]
+fn what_is_put_in_the_files_place_while_it_runs_is_left_alone() {
+    const DIARY: &str = "my precious diary";
+    let (folder, config) = folder_with("diary", "1s");
+    let file = folder.join("cache.bin");
+    let saved = |than: &[u8]| {
+        let waiting = Instant::now();
+        while fs::read(&file).is_ok_and(|now| now == than) || !file.exists() {
+            assert!(waiting.elapsed() < Duration::from_secs(10), "nothing saved");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let program = Program::start(&config);
+    assert_eq!(program.ttl("www.example.com."), 300);
+    saved(b"");
+    fs::write(&file, DIARY).unwrap();
+    program.rcode("nope.example.com.", RrType::A);
+    let told = program.hears("was not written by cnamed");
+    assert!(told.contains("the cache is not saved") && told.contains("remove it"), "{told}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), DIARY);
+    // The place is free again.
+    fs::remove_file(&file).unwrap();
+    saved(b"");
+    program.hears("is kept again");
+    fs::write(&file, DIARY).unwrap();
+    program.rcode("nope.example.org.", RrType::A);
+    assert_eq!(program.signal_and_wait("-TERM").0, Some(0));
+    assert_eq!(fs::read_to_string(&file).unwrap(), DIARY, "the last save is none either");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_link_is_followed_and_stays() {
+    let (folder, config) = folder_with("link", "1d");
+    let (link, disk) = (folder.join("cache.bin"), folder.join("disk"));
+    let there = disk.join("kept.bin");
+    std::os::unix::fs::symlink("disk/kept.bin", &link).unwrap();
+    // It leads nowhere yet: told at the start, and left as it is.
+    let program = Program::start(&config);
+    assert!(program.said.contains("a symbolic link that leads nowhere"), "{}", program.said);
+    assert_eq!(program.ttl("www.example.com."), 300);
+    program.signal_and_wait("-TERM");
+    assert!(link.is_symlink() && !there.exists());
+
+    fs::create_dir(&disk).unwrap();
+    fs::write(&there, "").unwrap();
+    for ttl in [300, 299] {
+        let program = Program::start(&config);
+        assert!(program.ttl("www.example.com.") <= ttl);
+        program.signal_and_wait("-TERM");
+        assert!(link.is_symlink());
+        assert!(fs::metadata(&there).unwrap().len() > 0);
+    }
+    assert_eq!(fs::read_dir(&disk).unwrap().count(), 1, "nothing is left beside it");
     fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -23,8 +23,9 @@
 mod record;
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -189,17 +190,32 @@ impl CacheFile {
         }
     }
 
-    /// Is there nothing at this place, or something that begins as a file of ours?
+    /// Is there nothing at this place, or a file that [`CacheFile::load`] would read?
     ///
     /// # Errors
     /// As [`CacheFile::load`].
     pub fn may_be_replaced(&self) -> Result<(), LoadError> {
         let Some(file) = self.open()? else { return Ok(()) };
-        let mut begin = Vec::new();
-        let read = file.take(HEAD as u64).read_to_end(&mut begin);
-        read.map_err(|reason| LoadError::Io(self.path.clone(), reason))?;
-        let ours = begin.is_empty() || looks_like_ours(&begin);
-        ours.then_some(()).ok_or_else(|| LoadError::Foreign(self.path.clone()))
+        match self.is_ours(&file) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(LoadError::Foreign(self.path.clone())),
+            Err(reason) => Err(LoadError::Io(self.path.clone(), reason)),
+        }
+    }
+
+    /// Is a page of it ours, or nothing in it? Nearly always the first page tells.
+    fn is_ours(&self, file: &File) -> io::Result<bool> {
+        let length = file.metadata()?.len().min(self.max_octets);
+        for at in (0..length).step_by(PAGE) {
+            let mut head = [0; HEAD];
+            let there = usize::try_from(length - at).map_or(HEAD, |left| left.min(HEAD));
+            let (read, _) = head.split_at_mut(there);
+            file.read_exact_at(read, at)?;
+            if is_our_page(at == 0, read) {
+                return Ok(true);
+            }
+        }
+        Ok(length == 0)
     }
 
     fn open(&self) -> Result<Option<File>, LoadError> {
@@ -224,8 +240,7 @@ impl CacheFile {
                 break;
             }
             let head = Head::read(&page);
-            // Only at the very beginning may damage explain what is there.
-            ours = Some(ours.map_or_else(|| looks_like_ours(&page), |ours| ours || head.is_some()));
+            ours = Some(ours.unwrap_or(false) || is_our_page(ours.is_none(), &page));
             match head {
                 Some(Head::Ours { settings, .. }) if settings != self.settings => reading.loaded.others += 1,
                 Some(Head::Ours { wall, nonce, .. }) => {
@@ -243,13 +258,15 @@ impl CacheFile {
         Ok(ours.unwrap_or(true).then_some(loaded)) // an empty file is nobody's
     }
 
-    /// Writes what `cache` holds, beside the file, which it then replaces. `nonce` is random.
+    /// Writes what `cache` holds, beside the file, which it then replaces: whose that is has been looked at
+    /// ([`CacheFile::may_be_replaced`]). `nonce` is random.
     ///
     /// # Errors
     /// When that cannot be done; the file is then as it was.
     pub fn save(&self, cache: &Cache, at: Moment, nonce: [u8; 16]) -> Result<Saved, SaveError> {
         let write = |file: &File| self.write(BufWriter::with_capacity(WRITE_BUFFER, file), cache, at, nonce);
-        replace::replace(&self.path, write).map_err(|reason| self.unsaved(reason))
+        let saved = self.place().and_then(|place| replace::replace(&place, write));
+        saved.map_err(|reason| self.unsaved(reason))
     }
 
     /// Can files be made where this one is to be?
@@ -257,7 +274,20 @@ impl CacheFile {
     /// # Errors
     /// When not, as [`CacheFile::save`] would say.
     pub fn try_folder(&self) -> Result<(), SaveError> {
-        replace::try_folder(&self.path).map_err(|reason| self.unsaved(reason))
+        self.place().and_then(|place| replace::try_folder(&place)).map_err(|reason| self.unsaved(reason))
+    }
+
+    /// Where the file is: a symbolic link leads there, when it is read and when it is written.
+    fn place(&self) -> io::Result<PathBuf> {
+        if !self.path.is_symlink() {
+            return Ok(self.path.clone());
+        }
+        fs::canonicalize(&self.path).map_err(|reason| match reason.kind() {
+            io::ErrorKind::NotFound => {
+                io::Error::other("it is a symbolic link that leads nowhere: make an empty file there")
+            }
+            _ => reason,
+        })
     }
 
     fn unsaved(&self, reason: io::Error) -> SaveError {
@@ -282,7 +312,6 @@ impl CacheFile {
     }
 }
 
-/// A new file that only its owner may read.
 /// The head of a page.
 enum Head {
     Ours { wall: u64, settings: u64, nonce: [u8; 16] },
@@ -321,6 +350,11 @@ impl Head {
         let (wall, settings) = (u64::from_be_bytes(*wall), u64::from_be_bytes(*settings));
         whole.then_some(Head::Ours { wall, settings, nonce: *nonce })
     }
+}
+
+/// Does this page say whose the file is? Only at the very beginning may damage explain what is there.
+fn is_our_page(first: bool, page: &[u8]) -> bool {
+    if first { looks_like_ours(page) } else { Head::read(page).is_some() }
 }
 
 /// Was this the beginning of a page of ours, before it was damaged? Zeros are what a crash leaves.

@@ -90,7 +90,7 @@ struct Keeper {
     plan: Plan,
     /// [`Cache::changes`] when what the file holds was taken; `None`: it holds something else.
     saved: Option<u64>,
-    /// Something is in the file's place that may be dear to somebody.
+    /// Something is in the file's place that may be dear to somebody, which has been told.
     not_ours: bool,
     /// The last failure told: told once until something else happens.
     complaint: Option<String>,
@@ -176,7 +176,11 @@ impl Keeper {
         if self.saved == Some(changes) {
             return;
         }
-        if self.not_ours && file.path().exists() {
+        // Also while this runs something may have been put there.
+        if let Err(why) = file.may_be_replaced() {
+            if !std::mem::replace(&mut self.not_ours, true) {
+                self.complain(format!("the cache is not saved: {why}"));
+            }
             return;
         }
         self.not_ours = false;

@@ -481,6 +481,30 @@ fn the_file_is_private_whole_or_as_it_was() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
+/// What is read is mended by the next save, and nothing else is replaced.
+#[test]
+fn what_may_be_replaced_is_what_is_read() {
+    let folder = folder("replaced");
+    let at = start();
+    let file = kept_in(&folder.join("cache.bin"));
+    let whole = octets(&filled(at), at);
+    let damaged = |from: usize| [&vec![b'x'; from], &whole[from..]].concat();
+    for (octets, ours) in [
+        (Vec::new(), true),
+        (whole.clone(), true),
+        (whole[..1].to_vec(), true),
+        (damaged(PAGE), true),
+        (damaged(whole.len() / PAGE * PAGE), true),
+        (damaged(whole.len() / PAGE * PAGE + 1), false),
+        (vec![b'x'; 3 * PAGE], false),
+    ] {
+        fs::write(file.path(), &octets).unwrap();
+        assert_eq!(file.load(&cache(), at).is_ok(), ours, "{} octets", octets.len());
+        assert_eq!(file.may_be_replaced().is_ok(), ours, "{} octets", octets.len());
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
