@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use sd_notify::NotifyState;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Barrier, mpsc};
+use tokio::sync::{Barrier, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
@@ -94,15 +94,20 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         let follow = || Box::pin(Arc::clone(&service).follow_anchors(|text| state.write(text)));
         let mut following = follow();
         let mut started = Started { args, lab, config, refilter, saver };
+        let mut rereading = Rereading::default();
         let ended = loop {
             tokio::select! {
                 said = signals.said() => match said {
                     Said::Stop => break Ok(()),
-                    Said::Reload => {
-                        reload(&service, &mut started);
-                        following = follow();
-                    }
+                    Said::Reload => begin_reload(args.config.as_deref(), &mut rereading),
                 },
+                read = rereading.ended() => {
+                    reload(&service, &mut started, read);
+                    following = follow();
+                    if std::mem::take(&mut rereading.once_more) {
+                        begin_reload(args.config.as_deref(), &mut rereading);
+                    }
+                }
                 () = &mut following => {}
                 why = workers.failure() => break Err(why),
             }
@@ -434,14 +439,71 @@ async fn stay(
     })
 }
 
-/// SIGHUP: a good configuration is taken, a bad one refused with its reason.
-fn reload(service: &Service, started: &mut Started<'_>) {
+/// A configuration that is read in a thread of its own: a file system that is dead keeps nobody waiting who
+/// has something else to do, and not more than one thread.
+#[derive(Default)]
+struct Rereading {
+    under_way: Option<oneshot::Receiver<Result<Config, String>>>,
+    /// It may have changed since that began.
+    once_more: bool,
+}
+
+impl Rereading {
+    /// Begins, unless another is under way; that one is then not the last.
+    fn begin(
+        &mut self,
+        read: impl FnOnce() -> Result<Config, String> + Send + 'static,
+    ) -> Result<(), String> {
+        self.once_more = self.under_way.is_some();
+        if self.once_more {
+            return Ok(());
+        }
+        let (tell, told) = oneshot::channel();
+        let begun = thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            let _nobody_waits = tell.send(read());
+        });
+        begun.map_err(|e| format!("cannot start a thread that reads it: {e}"))?;
+        self.under_way = Some(told);
+        Ok(())
+    }
+
+    /// Waits for what was read; for ever where nothing is.
+    async fn ended(&mut self) -> Result<Config, String> {
+        let Some(told) = &mut self.under_way else { return std::future::pending().await };
+        let read = told.await;
+        self.under_way = None;
+        read.unwrap_or_else(|_| Err("the thread that reads it has ended".to_owned()))
+    }
+}
+
+/// SIGHUP: the configuration is to be read again.
+fn begin_reload(path: Option<&Path>, rereading: &mut Rereading) {
     let mut states = vec![NotifyState::Reloading];
     states.extend(NotifyState::monotonic_usec_now());
     notify(&states);
-    match started.args.config.as_deref().map(Config::reload) {
-        None => tracing::warn!("nothing to reload: started without --config"),
-        Some(Ok(read)) => {
+    let Some(path) = path.map(Path::to_owned) else {
+        tracing::warn!("nothing to reload: started without --config");
+        return notify(&[NotifyState::Ready]);
+    };
+    let read = move || Config::reload(&path).map_err(|errors| errors.to_string());
+    match rereading.begin(read) {
+        Ok(()) if rereading.once_more => {
+            tracing::warn!(
+                "the configuration is still being read since an earlier SIGHUP: once more after that"
+            );
+        }
+        Ok(()) => {}
+        Err(why) => {
+            not_reloaded(&why);
+            notify(&[NotifyState::Ready]);
+        }
+    }
+}
+
+/// A good configuration is taken, a bad one refused with its reason.
+fn reload(service: &Service, started: &mut Started<'_>, read: Result<Config, String>) {
+    match read {
+        Ok(read) => {
             let mut new = with_arguments(read, started.args, started.lab.as_deref());
             warn_if_restart_needed(&started.config, &new);
             // What stands in another file would have to be read first.
@@ -455,9 +517,13 @@ fn reload(service: &Service, started: &mut Started<'_>) {
             started.config = new;
             tracing::info!("configuration reloaded");
         }
-        Some(Err(why)) => tracing::error!("configuration not reloaded, the old one stays: {why}"),
+        Err(why) => not_reloaded(&why),
     }
     notify(&[NotifyState::Ready]);
+}
+
+fn not_reloaded(why: &str) {
+    tracing::error!("configuration not reloaded, the old one stays: {why}");
 }
 
 /// Says which settings, or which clock, cannot lead to a proof.
@@ -552,6 +618,25 @@ mod tests {
         let serving = async { Err(io::Error::other("broken")) };
         let left = timeout(GRACE / 2, stay(serving, told, &Barrier::new(2))).await;
         assert_eq!(left.unwrap().unwrap_err().to_string(), "broken");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_keeps_one_thread_and_nobody_else() {
+        let mut rereading = Rereading::default();
+        let (answer, dead) = std::sync::mpsc::channel::<()>();
+        let read = move || dead.recv().map(|()| Config::default()).map_err(|e| e.to_string());
+        rereading.begin(read).unwrap();
+        for _ in 0..3 {
+            rereading.begin(|| panic!("a second thread")).unwrap();
+            assert!(rereading.once_more);
+            assert!(timeout(Duration::from_millis(20), rereading.ended()).await.is_err());
+        }
+        answer.send(()).unwrap();
+        assert_eq!(rereading.ended().await, Ok(Config::default()));
+        rereading.begin(|| Err("bad".to_owned())).unwrap();
+        assert!(!rereading.once_more);
+        assert_eq!(rereading.ended().await, Err("bad".to_owned()));
+        assert!(timeout(Duration::from_millis(20), rereading.ended()).await.is_err(), "nothing to wait for");
     }
 
     #[test]
