@@ -129,12 +129,17 @@ struct Prefetches {
     running: usize,
     /// From when on each may be asked for again.
     lately: HashMap<Question, Instant>,
+    /// When those that may be were last thrown out.
+    tidied: Option<Instant>,
 }
 
 impl Prefetches {
     /// May this hop be asked for now? Then not again until `until`, or until it has ended.
     fn begin(&mut self, asked: &Question, now: Instant, until: Instant) -> bool {
-        if self.lately.len() >= REFRESHED_LATELY {
+        // Not at each of many hits.
+        let is_due = self.tidied.is_none_or(|last| now >= last + REFRESH_PAUSE / 10);
+        if self.lately.len() >= REFRESHED_LATELY && is_due {
+            self.tidied = Some(now);
             self.lately.retain(|_, from| now < *from);
         }
         let is_free = self.lately.get(asked).is_none_or(|from| now >= *from);

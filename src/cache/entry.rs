@@ -53,6 +53,14 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    pub(super) fn is_alias(&self) -> bool {
+        match &self.content {
+            Content::Set(set) => set.rtype == RrType::CNAME,
+            Content::Rewritten { .. } => true,
+            Content::NoData(_) | Content::NxDomain(_) => false,
+        }
+    }
+
     /// Does this alias stand for `rtype` too? Not for DS, which is the parent's, where the parent has not said so
     /// itself: the alias may be at the apex of a zone, where none may be (RFC 4035 §2.5), or of a lie. Nor for the keys
     /// of a zone that has signed it. What is bogus does for neither: a name would take a zone down with it.
@@ -97,9 +105,13 @@ impl Terms {
         matches!(self.security, Security::Bogus(_))
     }
 
-    /// Does this, which lives and is settled, stay when something bogus comes instead?
+    /// Does this, which lives and is settled, stay when something comes instead that is bogus, or that nobody has
+    /// looked at?
     pub(super) fn outweighs(&self, newcomer: &Terms, now: Instant) -> bool {
-        let is_settled = matches!(self.security, Security::Secure | Security::Insecure);
-        newcomer.is_bogus() && is_settled && self.left(now) > 0
+        self.is_settled() && !newcomer.is_settled() && self.left(now) > 0
+    }
+
+    fn is_settled(&self) -> bool {
+        matches!(self.security, Security::Secure | Security::Insecure)
     }
 }

@@ -129,7 +129,10 @@ impl RrSets {
         let cname = cname.filter(|(entry, _)| entry.stands_for(rtype));
         // A CNAME that came later than other data at its owner has replaced it (R35).
         let occluded = !rtype.may_sit_beside_cname()
-            && matches!((&exact, &cname), (Some(e), Some(c)) if c.0.terms.stored > e.0.terms.stored && !c.0.terms.is_bogus());
+            && matches!((&exact, &cname), (Some((e, _)), Some((c, _))) if c.is_alias()
+                && c.terms.stored > e.terms.stored
+                && !c.terms.is_bogus()
+                && !e.terms.outweighs(&c.terms, now));
         let exact = exact.filter(|_| !occluded);
         if let Some((entry, left)) = &exact
             && let Content::Set(set) = &entry.content
@@ -231,6 +234,14 @@ impl RrSets {
         let hop = match hop {
             // There is the name, only not up there.
             Hop::NxDomain(denial) if is_of_wall => Hop::NoData(denial),
+            // There are servers that deny the name when asked for a type that they do not know.
+            Hop::NxDomain(denial)
+                if question.rtype == RrType::DS
+                    && judged.security != Security::Secure
+                    && self.has_something(&question.name, now) =>
+            {
+                Hop::NoData(denial)
+            }
             Hop::Alias(_) if is_of_wall => return hop.with_security(&judged.security),
             hop => hop,
         };
@@ -247,15 +258,16 @@ impl RrSets {
             Held { proof, left, life: left, security: judged.security.clone(), ..held }
         };
         let put_set = |held: &Held| {
-            let key = Key::new(&held.set.owner, held.set.rtype);
-            let entry = entry(Content::Set(held.set.clone()), held.life, &held.proof, held.of_parent);
-            self.put(own, held.set.rtype, key, entry, now);
+            let Held { set, life, proof, of_parent, .. } = held;
+            let said_of = if set.rtype == RrType::CNAME { question.rtype } else { set.rtype };
+            let entry = entry(Content::Set(set.clone()), *life, proof, *of_parent);
+            self.put(own, said_of, Key::new(&set.owner, set.rtype), entry, now);
         };
         let put_rewritten = |name: &Name, dname: &Held, result: Option<Name>| {
             let dname_owner = dname.set.owner.clone();
             let content = Content::Rewritten { name: name.clone(), dname_owner, result };
             let entry = entry(content, dname.life, &Proof::default(), false);
-            self.put(own, RrType::CNAME, Key::new(name, RrType::CNAME), entry, now);
+            self.put(own, question.rtype, Key::new(name, RrType::CNAME), entry, now);
         };
         let settle_denial = |denial: Denial| Denial {
             soa: denial.soa.map(settled),
@@ -330,7 +342,7 @@ impl RrSets {
         }
     }
 
-    /// `said_of`: the key's type, or the one that was asked for where the key has none.
+    /// `said_of`: the type that was asked for, where it is not the key's.
     fn put(&self, own: &Scratch, said_of: RrType, key: Key, entry: Entry, now: Instant) {
         let Key { ref name, rtype, .. } = key;
         if own.era != self.stamps.era() {
@@ -355,7 +367,7 @@ impl RrSets {
         }
         // What is bogus takes nothing else away.
         if !blank && !terms.is_bogus() {
-            self.sweep(name, said_of, &entry.content);
+            self.sweep(name, said_of, &entry, now);
         }
         if !matches!(entry.content, Content::NxDomain(_))
             && !terms.is_bogus()
@@ -377,26 +389,47 @@ impl RrSets {
         own.put(key, entry);
     }
 
-    /// R35: what cannot be true beside what is said now of `name` and `rtype`, and is older, whether it still lives or
-    /// is kept for bad times. Nobody who denies `rtype` says that another type was never there: there are servers
-    /// that deny the name when asked for AAAA and have its A.
-    fn sweep(&self, name: &Name, rtype: RrType, said: &Content) {
-        match said {
-            Content::Set(_) | Content::Rewritten { .. } if rtype == RrType::CNAME => {
+    /// R35: what cannot be true beside what is said now of `name`, asked for `said_of`, and is older, whether it still
+    /// lives or is kept for bad times. Nobody who denies a type says that another one was never there: there are servers
+    /// that deny the name when asked for AAAA and have its A. An alias that lives for nobody else leaves what lives.
+    fn sweep(&self, name: &Name, said_of: RrType, said: &Entry, now: Instant) {
+        let Entry { content, terms, .. } = said;
+        let remove = |rtype: RrType, lives_too: bool| {
+            let gives_way = |old: Terms| !old.outweighs(terms, now) && (lives_too || old.left(now) == 0);
+            if self.store.terms(name, rtype).is_some_and(gives_way) {
+                self.store.remove(name, rtype);
+            }
+        };
+        let remove_alias = || {
+            let place = self.store.place(name, RrType::CNAME);
+            if self.store.get(place, name, RrType::CNAME).is_some_and(|old| old.is_alias()) {
+                remove(RrType::CNAME, true);
+            }
+        };
+        match content {
+            _ if said.is_alias() => {
                 for rtype in COMMON_TYPES {
-                    self.store.remove(name, rtype);
+                    remove(rtype, terms.life > 0 || rtype == said_of);
                 }
             }
             Content::NxDomain(_) => {
-                self.store.remove(name, rtype);
-                self.store.remove(name, RrType::CNAME);
+                remove(said_of, true);
+                remove_alias();
             }
             // The DS and its absence are the zone above's, the alias may be the zone's own.
-            _ if rtype.may_sit_beside_cname() || rtype == RrType::DS => {}
-            Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_) => {
-                self.store.remove(name, RrType::CNAME);
-            }
+            _ if said_of.may_sit_beside_cname() || said_of == RrType::DS => {}
+            Content::Set(_) | Content::Rewritten { .. } | Content::NoData(_) => remove_alias(),
         }
+    }
+
+    /// Is there something at the name, as far as is known?
+    fn has_something(&self, name: &Name, now: Instant) -> bool {
+        let types = COMMON_TYPES.into_iter().chain([RrType::CNAME]);
+        let mut found = types.filter_map(|rtype| self.store.get(self.store.place(name, rtype), name, rtype));
+        found.any(|entry| {
+            let is_there = matches!(entry.content, Content::Set(_) | Content::Rewritten { .. });
+            is_there && entry.terms.left(now) > 0
+        })
     }
 
     /// Counts what was stored or forgotten: the same number twice means that nothing was, but for

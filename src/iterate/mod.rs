@@ -340,7 +340,13 @@ impl Walker {
             Usage::Raw | Usage::Reach | Usage::Step => Judged::UNCHECKED,
         };
         if judged.is_not_of_the_data() {
-            let hop = self.store(request, question, (hop, rank), &Judged::UNCHECKED, scope);
+            // What is known, and be it for bad times, is better than what could not be judged.
+            let now = self.world.clock.now();
+            let Question { name, rtype, .. } = question;
+            let known = self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Stale, now);
+            if !known.is_some_and(|hop| matches!(hop.security(), Security::Secure | Security::Insecure)) {
+                self.store(request, question, (hop.clone(), rank), &Judged::UNCHECKED, scope);
+            }
             return hop.with_security(&judged.security);
         }
         let hop = self.store(request, question, (hop, rank), &judged, scope);

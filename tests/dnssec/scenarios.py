@@ -1280,6 +1280,20 @@ def forwarders():
     s.ask("www.null.alpha.").insecure()
     s.ask("bad.alpha.").bogus(6)
 
+    # What lives outweighs what cannot be judged.
+    def short_keys():
+        made, zone = one_zone("www 1000 A 192.0.2.101\n")
+        zone.sets["alpha.", "DNSKEY"].ttl = 100
+        return made
+
+    before, after = short_keys(), short_keys()
+    after.at("alpha.").tweak("alpha.", "DNSKEY", lambda r: replace(r, rcode="REFUSED", answer=[]))
+    s = Scenario("prefetch_not_judged", "An answer that comes ahead of time and cannot be judged takes no proven one away (RFC 4035 §4.5).", before)
+    s.ask("www.alpha.").secure()
+    s.change(after).wait(950)
+    s.ask("www.alpha.").check("rcode flags", ["AD"], "NOERROR").wait(20)
+    s.ask("www.alpha.").check("rcode flags", ["AD"], "NOERROR")
+
     # What is deduced lives no longer than what is told.
     text = "a A 192.0.2.101\nz A 192.0.2.102\n*.w A {}\n{}"
     settings = ["cnamed-cache.max-ttl: 4", "cnamed-cache.max-negative-ttl: 4"]
