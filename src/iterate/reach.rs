@@ -6,8 +6,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::flights::{Found, Usage};
 use super::{PORT, Scope, Walker};
@@ -23,6 +25,9 @@ use crate::wire::Name;
 
 /// Down to which depth of look-ups both families are asked for at once, while the budget allows.
 const DEPTH_AT_ONCE: u8 = 2;
+/// How long a name server that has addresses of one family is waited for with those of the other: the Resolution
+/// Delay of RFC 8305 §8.
+const OTHER_FAMILY: Duration = Duration::from_millis(50);
 
 impl Walker {
     /// The addresses that came with the delegation for this very name server, or that the servers of its
@@ -84,14 +89,16 @@ impl Walker {
             (true, true) if depth <= DEPTH_AT_ONCE && request.budget.is_ample() => {
                 // Both walk the same way: the second begins where the first has come to.
                 let arriving = Arc::<Notify>::default();
+                let (has_v4, has_v6) = (Notify::new(), Notify::new());
                 let first = async {
-                    let found = one(RrType::A, Some(Arc::clone(&arriving))).await;
+                    let found =
+                        unless_other(one(RrType::A, Some(Arc::clone(&arriving))), &has_v6, &has_v4).await;
                     arriving.notify_one();
                     found
                 };
                 let second = async {
                     arriving.notified().await;
-                    one(RrType::AAAA, None).await
+                    unless_other(one(RrType::AAAA, None), &has_v4, &has_v6).await
                 };
                 tokio::join!(biased; first, second)
             }
@@ -115,6 +122,29 @@ impl Walker {
             Some(failure) if found.is_empty() => Err(failure),
             _ => Ok(found),
         }
+    }
+}
+
+/// What a family's look-up finds, if it does before the other has addresses and some patience is over: there are
+/// servers that leave questions for AAAA without an answer.
+async fn unless_other(
+    look_up: impl Future<Output = Result<Vec<IpAddr>, Arc<Failure>>>,
+    other: &Notify,
+    this: &Notify,
+) -> Result<Vec<IpAddr>, Arc<Failure>> {
+    let patience = async {
+        other.notified().await;
+        sleep(OTHER_FAMILY).await;
+    };
+    tokio::select! {
+        biased;
+        found = look_up => {
+            if found.as_ref().is_ok_and(|addresses| !addresses.is_empty()) {
+                this.notify_one();
+            }
+            found
+        }
+        () = patience => Ok(Vec::new()),
     }
 }
 
