@@ -219,7 +219,7 @@ impl Resolver {
         let Question { name, rtype, .. } = question;
         match self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Live, now) {
             Some(hop) => {
-                let is_usable = !request.validate || is_settled(&hop);
+                let is_usable = !request.validate || hop.security().is_settled();
                 is_usable && failure.is_about(name) && !failure.is_own_limit()
             }
             None => self.stale(request, question, now).is_some(),
@@ -233,7 +233,7 @@ impl Resolver {
             return None;
         }
         let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Stale, now)?;
-        (!request.validate || (is_settled(&hop) && !self.has_ended(&hop))).then_some(hop)
+        (!request.validate || (hop.security().is_settled() && !self.has_ended(&hop))).then_some(hop)
     }
 
     fn has_ended(&self, hop: &Hop) -> bool {
@@ -393,7 +393,7 @@ impl Resolver {
     ) -> Option<Hop> {
         let hop = self.cache.rrsets.look_up(&request.own, &asked.name, asked.rtype, Freshness::Live, now)?;
         // What is not proven yet, and what is bogus, takes the long way.
-        if request.validate && !is_settled(&hop) {
+        if request.validate && !hop.security().is_settled() {
             return None;
         }
         request.trace.note(id, || {
@@ -519,11 +519,6 @@ pub fn walls(config: &Config) -> Vec<Name> {
     let anchors = TrustAnchors::of(&config.dnssec);
     let all = config.routes.iter().map(|route| &route.zone).chain(anchors.zones());
     all.filter(|zone| !zone.is_root()).cloned().collect()
-}
-
-/// Is there a verdict, and not that it is bogus?
-fn is_settled(hop: &Hop) -> bool {
-    matches!(hop.security(), Security::Secure | Security::Insecure)
 }
 
 /// Priority and target of each SVCB or HTTPS record (RFC 9460 §2.2); `.` in ServiceMode is the

@@ -18,6 +18,13 @@ pub enum Security {
     Bogus(Reason),
 }
 
+impl Security {
+    /// Is there a verdict, and not that it is bogus?
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Security::Secure | Security::Insecure)
+    }
+}
+
 /// Why something is bogus; each has its Extended DNS Error (RFC 8914 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

@@ -108,10 +108,6 @@ impl Terms {
     /// Does this, which lives and is settled, stay when something comes instead that is bogus, or that nobody has
     /// looked at?
     pub(super) fn outweighs(&self, newcomer: &Terms, now: Instant) -> bool {
-        self.is_settled() && !newcomer.is_settled() && self.left(now) > 0
-    }
-
-    fn is_settled(&self) -> bool {
-        matches!(self.security, Security::Secure | Security::Insecure)
+        self.security.is_settled() && !newcomer.security.is_settled() && self.left(now) > 0
     }
 }

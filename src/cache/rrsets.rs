@@ -242,6 +242,7 @@ impl RrSets {
             {
                 Hop::NoData(denial)
             }
+            // It would stand for the operator's zone.
             Hop::Alias(_) if is_of_wall => return hop.with_security(&judged.security),
             hop => hop,
         };

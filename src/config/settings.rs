@@ -288,7 +288,8 @@ pub const SETTINGS: &[Setting] = &[
         table: "forward",
         key: "zone",
         kind: Kind::Zone { example: "corp.example." },
-        help: "The subtree: this name and all below it that has no closer route.",
+        help: "The subtree: this name and all below it that has no closer route. What the tree above denies or redirects \
+               there does not count.",
     },
     Setting {
         table: "forward",
@@ -300,7 +301,8 @@ pub const SETTINGS: &[Setting] = &[
         table: "stub",
         key: "zone",
         kind: Kind::Zone { example: "lan." },
-        help: "The subtree: this name and all below it that has no closer route.",
+        help: "The subtree: this name and all below it that has no closer route. What the tree above denies or redirects \
+               there does not count.",
     },
     Setting {
         table: "stub",

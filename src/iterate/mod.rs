@@ -344,7 +344,7 @@ impl Walker {
             let now = self.world.clock.now();
             let Question { name, rtype, .. } = question;
             let known = self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Stale, now);
-            if !known.is_some_and(|hop| matches!(hop.security(), Security::Secure | Security::Insecure)) {
+            if !known.is_some_and(|hop| hop.security().is_settled()) {
                 self.store(request, question, (hop.clone(), rank), &Judged::UNCHECKED, scope);
             }
             return hop.with_security(&judged.security);

@@ -52,9 +52,11 @@ impl Walker {
                     let judged = self.judge_set(case, question, &held.set, &held.proof).await;
                     // That there is nothing to prove a DNAME from does not make names insecure that have an anchor
                     // of their own below it.
-                    let nearer = case.anchor_for(&question.name, question.rtype);
-                    let is_above = nearer.is_some_and(|anchor| anchor.is_below(&held.set.owner));
-                    let unproven = judged.security == Security::Insecure && is_above;
+                    let is_above = || {
+                        let nearer = case.anchor_for(&question.name, question.rtype);
+                        nearer.is_some_and(|anchor| anchor.is_below(&held.set.owner))
+                    };
+                    let unproven = judged.security == Security::Insecure && is_above();
                     if unproven { Judged::bogus(Reason::RrsigsMissing) } else { judged }
                 }
                 Hop::NoData(denial) => self.judge_denial(case, question, denial, false).await,

@@ -77,8 +77,8 @@ fn without_waiting(sent: io::Result<usize>) -> io::Result<bool> {
 /// the caller's.
 ///
 /// # Errors
-/// [`ExchangeError::NearMiss`] as soon as `accept` says so, but of a reply of before that comes once more; [`ExchangeError::Io`] when the system
-/// or an ICMP message says that nothing will come.
+/// [`ExchangeError::NearMiss`] as soon as `accept` says so, but of a reply of before that comes once more;
+/// [`ExchangeError::Io`] when the system or an ICMP message says that nothing will come.
 pub(super) async fn exchange(
     Idle { socket, brought, .. }: &mut Idle,
     to: SocketAddr,
