@@ -207,7 +207,14 @@ impl Budget {
         2 * (self.spent.load(Ordering::Relaxed) % ASTRAY / ONE_WORK) <= WORK
     }
 
-    /// May another server name be looked up after this one came to nothing?
+    /// Has so little been spent that what cannot be had with the rest cannot be had? Up to a quarter of [`WORK`], and no
+    /// server name looked up in vain.
+    pub fn is_nearly_whole(&self) -> bool {
+        4 * (self.spent.load(Ordering::Relaxed) % ASTRAY / ONE_WORK) <= WORK
+            && self.failed_lookups.load(Ordering::Relaxed) == FAILED_ADDRESS_LOOKUPS
+    }
+
+    /// Pays for a server name that was looked up in vain.
     pub fn address_lookup_failed(&self) {
         take(&self.failed_lookups, 1);
     }

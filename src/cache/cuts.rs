@@ -172,11 +172,12 @@ impl Cuts {
     }
 
     /// Remembers that none of its servers has an address that can be reached, unless the zone has
-    /// other ones by now.
+    /// other ones by now. Whom that keeps from looking has found nothing out: it lasts no longer for being met.
     pub fn mark_unreachable(&self, cut: &Cut, now: Instant) {
         let is = self.find(cut.zone.as_wire(), now);
         if let (Some(is), Some(was)) = (is, Packed::pack(cut, self.base))
             && is.servers() == was.servers()
+            && is.unreachable_until(self.base).is_none_or(|until| until <= now)
         {
             let Packed(marked) = is.marked(now + UNREACHABLE_FOR, self.base);
             self.blocks.insert(self.place(cut.zone.as_wire()), marked);
@@ -323,7 +324,9 @@ mod tests {
         assert!(unreachable(0) && unreachable(4_999) && !unreachable(5_000));
         assert_eq!(cuts.get(&zone.zone, now).as_ref(), Some(&zone), "nothing else has changed");
         cuts.mark_unreachable(&zone, now + Duration::from_secs(3));
-        assert!(unreachable(7_999) && !unreachable(8_000));
+        assert!(unreachable(4_999) && !unreachable(5_000), "no longer for being met");
+        cuts.mark_unreachable(&zone, now + Duration::from_secs(5));
+        assert!(unreachable(9_999) && !unreachable(10_000));
         assert_eq!(cuts.get(&zone.zone, now).as_ref(), Some(&zone));
         let moved = delegation("sub.example.", &["ns1.elsewhere.", "ns3.elsewhere."], 60, now);
         cuts.store(&moved);

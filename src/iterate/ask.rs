@@ -92,6 +92,8 @@ struct Asking<'a> {
     /// Kept an address from being looked up: other servers may be asked, but if they are of no use, then the
     /// zone may have been of use all the same.
     lookup_limit: Option<Limit>,
+    /// Whoever asks, more would not be left for it.
+    has_all_it_may: bool,
     /// A server's address is told by a zone that is being reached already.
     circle: bool,
     /// When something else is begun although one thing is still waited for.
@@ -140,6 +142,7 @@ impl<'a> Asking<'a> {
             without_route: 0,
             limit: None,
             lookup_limit: None,
+            has_all_it_may: !context.scope.is_nested() && context.request.budget.is_nearly_whole(),
             circle: false,
             hedge_at: None,
             another_at: context.walker.world.clock.now(),
@@ -539,9 +542,11 @@ impl<'a> Asking<'a> {
                 (false, 0) => Unaddressed::NoneUsable,
                 (false, _) => Unaddressed::Late,
             };
-            // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way:
-            // the next question below is not to spend as much at once.
-            if !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
+            // Inside a circle only its first zone is known to be out of reach. Also when a limit was in the way, so that
+            // the next question below does not spend as much at once; not when the limit was reached on the way here:
+            // a question would take any zone away.
+            let is_of_zone = self.lookup_limit.is_none() || self.has_all_it_may;
+            if is_of_zone && !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
                 walker.cache.cuts.mark_unreachable(cut, now);
             }
             if let Some(limit) = self.lookup_limit {
