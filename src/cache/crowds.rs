@@ -2,7 +2,8 @@
 //!
 //! A flood of names that nobody has asked for before, below a zone whose server says nothing (water
 //! torture), must not be answered with a flood: each of its questions would be repeated, and would wait for
-//! as long as one may. Nor may it make the server's other zones suffer, which have nothing to do with it.
+//! as long as one may. Nor may it make the server's other zones suffer, which have nothing to do with it, unless it
+//! comes below zones without number: `servers` counts with the same rules what waits for a server whatever the zone.
 //!
 //! Knows: how many have been asked since anything came, for a table's worth of servers and zones; when that
 //! is no loss any more. Does not know: round-trip times, which server to ask (`iterate::select`). A table
@@ -17,7 +18,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::servers::Standing;
 use crate::wire::Name;
 use crate::world::lock;
 
@@ -35,22 +35,36 @@ const LATELY: Duration = Duration::from_secs(10);
 const PROBE: Duration = Duration::from_secs(1);
 /// Nobody waits any more for what was asked so long ago.
 const FORGOTTEN: Duration = Duration::from_secs(3);
-/// Places for a server and a zone, of 104 octets: floods come below a few.
+/// Places for a server and a zone, of 120 octets: floods come below a few.
 const PLACES: usize = 1_024;
+
+/// How a server may be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Answers, or nobody knows yet.
+    Good,
+    /// Useless for this zone lately.
+    Lame,
+    /// Has not answered lately, whatever it was asked: comes last.
+    Quiet,
+    /// Many wait for it in vain; may be tried once now.
+    Probe,
+    /// Many wait for it in vain; not yet again.
+    Silent,
+}
 
 /// A server and a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whose(u64);
 
 /// Those who wait.
-#[derive(Clone, Copy, Debug)]
-struct Crowd {
-    whose: Whose,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Crowd {
     /// Asked since anything came.
     count: u32,
     /// When the first and the last of them was asked.
-    since: Instant,
-    last: Instant,
+    since: Option<Instant>,
+    last: Option<Instant>,
     heard: Option<Instant>,
     /// When the next may ask for all.
     repeat_at: Option<Instant>,
@@ -59,22 +73,52 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn of(whose: Whose, now: Instant) -> Crowd {
-        Crowd { whose, count: 0, since: now, last: now, heard: None, repeat_at: None, probe_at: None }
+    fn waits_for(&self, now: Instant) -> Duration {
+        self.since.map(|since| now.duration_since(since)).unwrap_or_default()
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        now.duration_since(self.last) >= FORGOTTEN
+        self.last.is_none_or(|last| now.duration_since(last) >= FORGOTTEN)
     }
 
     fn is_overrun(&self, now: Instant, patience: Duration) -> bool {
-        self.count >= OVERRUN && !self.is_over(now) && now.duration_since(self.since) >= patience
+        self.count >= OVERRUN && !self.is_over(now) && self.waits_for(now) >= patience
+    }
+
+    /// A question leaves. `patience`: how long its reply may take.
+    pub fn asked(&mut self, now: Instant, patience: Duration) {
+        if self.is_over(now) {
+            *self = Crowd { heard: self.heard, ..Crowd::default() };
+        }
+        self.count = self.count.saturating_add(1);
+        (self.since, self.last) = (self.since.or(Some(now)), Some(now));
+        let lately = self.heard.is_some_and(|heard| now.duration_since(heard) < LATELY);
+        let mute_for = if lately { MUTE_FOR_HEARD } else { MUTE_FOR };
+        let long = self.waits_for(now) >= mute_for.max(2 * patience);
+        let is_mute = self.probe_at.is_some() || (self.count >= MUTE && long);
+        if is_mute && self.probe_at.is_none_or(|at| now >= at) {
+            self.probe_at = Some(now + PROBE);
+        }
+    }
+
+    /// Something came, be it of no use.
+    pub fn heard(&mut self, now: Instant) {
+        *self = Crowd { heard: Some(now), ..Crowd::default() };
+    }
+
+    /// How the server may be used, as far as this is known.
+    pub fn standing(&self, now: Instant) -> Standing {
+        match self.probe_at.filter(|_| !self.is_over(now)) {
+            Some(at) if now < at => Standing::Silent,
+            Some(_) => Standing::Probe,
+            None => Standing::Good,
+        }
     }
 }
 
 /// All of them.
 pub struct Crowds {
-    places: Vec<Mutex<Option<Crowd>>>,
+    places: Vec<Mutex<Option<(Whose, Crowd)>>>,
     keys: RandomState,
     base: Instant,
     /// Milliseconds after `base` from which no server is silent any more; mostly none is, and then nobody looks.
@@ -94,8 +138,16 @@ impl Crowds {
         Whose(self.keys.hash_one((server, zone)))
     }
 
-    fn with<T>(&self, whose: Whose, look: impl FnOnce(&mut Option<Crowd>) -> T) -> Option<T> {
+    fn with<T>(&self, whose: Whose, look: impl FnOnce(&mut Option<(Whose, Crowd)>) -> T) -> Option<T> {
         self.places.get(whose.0 as usize % PLACES).map(|place| look(&mut lock(place)))
+    }
+
+    /// The same where the crowd is this one.
+    fn with_mine<T>(&self, whose: Whose, look: impl FnOnce(&mut Crowd) -> T) -> Option<T> {
+        let mine = |place: &mut Option<(Whose, Crowd)>| {
+            place.as_mut().filter(|(of, _)| *of == whose).map(|(_, crowd)| look(crowd))
+        };
+        self.with(whose, mine).flatten()
     }
 
     fn millis(&self, at: Instant) -> u64 {
@@ -105,25 +157,15 @@ impl Crowds {
     /// A question leaves. `patience`: how long its reply may take. Is it one of many that wait in vain?
     pub fn asked(&self, whose: Whose, now: Instant, patience: Duration) -> bool {
         self.with(whose, |place| {
-            let crowd = place.get_or_insert_with(|| Crowd::of(whose, now));
-            if crowd.whose != whose {
+            let (of, crowd) = place.get_or_insert_with(|| (whose, Crowd::default()));
+            if *of != whose {
                 crowd.count = crowd.count.saturating_sub(1);
                 if crowd.count > 0 && !crowd.is_over(now) {
                     return false;
                 }
-                *crowd = Crowd::of(whose, now);
+                (*of, *crowd) = (whose, Crowd::default());
             }
-            if crowd.count == 0 || crowd.is_over(now) {
-                *crowd = Crowd { heard: crowd.heard, ..Crowd::of(whose, now) };
-            }
-            (crowd.count, crowd.last) = (crowd.count.saturating_add(1), now);
-            let lately = crowd.heard.is_some_and(|heard| now.duration_since(heard) < LATELY);
-            let mute_for = if lately { MUTE_FOR_HEARD } else { MUTE_FOR };
-            let long = now.duration_since(crowd.since) >= mute_for.max(2 * patience);
-            let is_mute = crowd.probe_at.is_some() || (crowd.count >= MUTE && long);
-            if is_mute && crowd.probe_at.is_none_or(|at| now >= at) {
-                crowd.probe_at = Some(now + PROBE);
-            }
+            crowd.asked(now, patience);
             if let Some(at) = crowd.probe_at {
                 self.none_from.fetch_max(self.millis(at + FORGOTTEN), Ordering::Relaxed);
             }
@@ -134,33 +176,28 @@ impl Crowds {
 
     /// Something came for the zone, be it of no use.
     pub fn heard(&self, whose: Whose, now: Instant) {
-        self.with(whose, |place| {
-            if let Some(crowd) = place.as_mut().filter(|crowd| crowd.whose == whose) {
-                *crowd = Crowd { heard: Some(now), ..Crowd::of(whose, now) };
-            }
-        });
+        self.with_mine(whose, |crowd| crowd.heard(now));
     }
 
     /// Do so many wait, and for longer than a reply may take, that it is no loss?
     pub fn is_overrun(&self, whose: Whose, now: Instant, patience: Duration) -> bool {
-        let mine = |place: &mut Option<Crowd>| place.filter(|crowd| crowd.whose == whose);
-        self.with(whose, mine).flatten().is_some_and(|crowd| crowd.is_overrun(now, patience))
+        self.with_mine(whose, |crowd| crowd.is_overrun(now, patience)).unwrap_or(false)
     }
 
     /// May one of those who wait ask again? Where many were lost at once and nobody new asks, nothing else
     /// would find out that the server is there.
     pub fn may_ask_for_all(&self, whose: Whose, now: Instant, patience: Duration) -> bool {
-        self.with(whose, |place| match place {
-            Some(crowd) if crowd.whose == whose && crowd.is_overrun(now, patience) => {
-                let may = crowd.repeat_at.is_none_or(|at| now >= at);
-                if may {
-                    crowd.repeat_at = Some(now + patience);
-                }
-                may
+        let may = |crowd: &mut Crowd| {
+            if !crowd.is_overrun(now, patience) {
+                return true;
             }
-            _ => true,
-        })
-        .unwrap_or(true)
+            let may = crowd.repeat_at.is_none_or(|at| now >= at);
+            if may {
+                crowd.repeat_at = Some(now + patience);
+            }
+            may
+        };
+        self.with_mine(whose, may).unwrap_or(true)
     }
 
     /// How the server may be used for the zone, as far as this is known.
@@ -173,16 +210,11 @@ impl Crowds {
 
     /// The same.
     pub fn standing_of(&self, whose: Whose, now: Instant) -> Standing {
-        let mine = |place: &mut Option<Crowd>| place.filter(|c| c.whose == whose && !c.is_over(now));
-        match self.with(whose, mine).flatten().and_then(|crowd| crowd.probe_at) {
-            Some(at) if now < at => Standing::Silent,
-            Some(_) => Standing::Probe,
-            None => Standing::Good,
-        }
+        self.with_mine(whose, |crowd| crowd.standing(now)).unwrap_or(Standing::Good)
     }
 }
 
-const _: () = assert!(size_of::<Mutex<Option<Crowd>>>() <= 104);
+const _: () = assert!(size_of::<Mutex<Option<(Whose, Crowd)>>>() <= 120);
 
 #[cfg(test)]
 mod tests {

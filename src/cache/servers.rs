@@ -1,8 +1,8 @@
 //! What is known of each server's address: round-trip time, silence, EDNS, cookies, lameness.
 //!
-//! Knows: the smoothed RTT of RFC 6298, when a silent server may be tried again, for which zones a
-//! server was of no use lately. Does not know: which server to ask (`iterate::select`). Shown by:
-//! `tests/scenarios/walk_three_*`; `../shared/attacks` dead, loss, edns.
+//! Knows: the smoothed RTT of RFC 6298, which servers are quiet, for which zones a server was of no use lately. Does not
+//! know: which server to ask (`iterate::select`). Shown by: `tests/scenarios/walk_three_*`, `walk_server_that_drops_*`;
+//! `../shared/attacks` dead, loss, edns.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::blocks;
+use super::crowds::{Crowd, Standing};
 use crate::wire::Name;
 use crate::world::lock;
 
@@ -26,14 +27,12 @@ pub const UNKNOWN_PATIENCE: Duration = Duration::from_millis(280);
 pub const MAX_REPEAT: Duration = Duration::from_millis(1_000);
 /// The same for a server that nobody has asked yet: it may only be slow.
 pub const UNKNOWN_REPEAT: Duration = Duration::from_millis(450);
-/// So many exchanges in a row without a reply, and none for [`SILENT_FOR`], make a server silent.
-pub const SILENT_STREAK: u32 = 4;
-/// See [`SILENT_STREAK`].
-pub const SILENT_FOR: Duration = Duration::from_secs(2);
-/// A silent server is tried again after so long, doubling to [`MAX_PROBE`].
-pub const FIRST_PROBE: Duration = Duration::from_secs(1);
-/// See [`FIRST_PROBE`].
-pub const MAX_PROBE: Duration = Duration::from_secs(2);
+/// How long a reply may take of one who has to ask others.
+const FORWARDER_PATIENCE: Duration = Duration::from_millis(1_500);
+/// So many exchanges in a row without a reply, and none for [`QUIET_FOR`], make a server quiet.
+pub const QUIET_STREAK: u32 = 4;
+/// See [`QUIET_STREAK`].
+pub const QUIET_FOR: Duration = Duration::from_secs(2);
 /// A lame server comes last for its zone for so long.
 pub const LAME_FOR: Duration = Duration::from_secs(60);
 /// Zones remembered per server as lame.
@@ -56,8 +55,9 @@ pub struct Server {
     streak: u32,
     last_reply: Option<Instant>,
     first_silence: Option<Instant>,
-    probe_at: Option<Instant>,
-    probe_gap: Duration,
+    is_quiet: bool,
+    /// Those who wait for it, whatever the zone.
+    crowd: Crowd,
     plain_until: Option<Instant>,
     no_case_until: Option<Instant>,
     /// Its server cookie, 8–32 octets (RFC 7873 §4.2).
@@ -73,19 +73,6 @@ pub struct Server {
 /// Nobody without the seed can look for two zones of one hash.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// How a server may be used now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// Answers, or nobody knows yet.
-    Good,
-    /// Useless for this zone lately.
-    Lame,
-    /// Has not answered for a while; may be tried once now.
-    Probe,
-    /// Has not answered for a while; not yet again.
-    Silent,
-}
-
 impl Server {
     /// A reply came after `rtt` (RFC 6298 §2).
     pub fn replied(&mut self, rtt: Duration, now: Instant) {
@@ -100,8 +87,18 @@ impl Server {
         self.streak = 0;
         self.last_reply = Some(now);
         self.first_silence = None;
-        self.probe_at = None;
-        self.probe_gap = Duration::ZERO;
+        self.is_quiet = false;
+    }
+
+    /// A question leaves that is not one of many for its zone.
+    pub fn asked(&mut self, is_forwarder: bool, now: Instant) {
+        let patience = if is_forwarder { FORWARDER_PATIENCE } else { self.repeat_patience() };
+        self.crowd.asked(now, patience);
+    }
+
+    /// Something came, be it of no use.
+    pub fn heard(&mut self, now: Instant) {
+        self.crowd.heard(now);
     }
 
     /// No reply came.
@@ -109,11 +106,7 @@ impl Server {
         self.streak = self.streak.saturating_add(1);
         let since = *self.first_silence.get_or_insert(now);
         let quiet = self.last_reply.map_or(since, |reply| reply.max(since));
-        if self.streak >= SILENT_STREAK && now.duration_since(quiet) >= SILENT_FOR || self.probe_at.is_some()
-        {
-            self.probe_gap = (self.probe_gap * 2).clamp(FIRST_PROBE, MAX_PROBE);
-            self.probe_at = Some(now + self.probe_gap);
-        }
+        self.is_quiet |= self.streak >= QUIET_STREAK && now.duration_since(quiet) >= QUIET_FOR;
     }
 
     /// Another server answered while this one was still waited for. Of a server that has answered
@@ -125,12 +118,11 @@ impl Server {
         self.was_silent(now);
     }
 
-    /// Every exchange of a whole attempt at a zone came to nothing: silent at once.
+    /// Every exchange of a whole attempt at a zone came to nothing: quiet at once. Not more than that: there are servers
+    /// that drop what they do not like, be it a type, a name, or a zone that somebody else has delegated to them.
     pub fn gave_up(&mut self, now: Instant) {
-        if self.streak > 0 && self.last_reply.is_none_or(|reply| now.duration_since(reply) >= SILENT_FOR) {
-            self.probe_gap = (self.probe_gap * 2).clamp(FIRST_PROBE, MAX_PROBE);
-            self.probe_at = Some(now + self.probe_gap);
-        }
+        self.is_quiet |=
+            self.streak > 0 && self.last_reply.is_none_or(|reply| now.duration_since(reply) >= QUIET_FOR);
     }
 
     /// How long to wait before another server is asked too.
@@ -156,12 +148,12 @@ impl Server {
 
     /// How it may be used for `zone`.
     pub fn standing(&self, zone: &Name, now: Instant) -> Standing {
-        match self.probe_at {
-            Some(at) if now < at => Standing::Silent,
-            Some(_) => Standing::Probe,
-            None if self.is_lame(zone, now) => Standing::Lame,
-            None => Standing::Good,
-        }
+        let own = match self.is_quiet {
+            true => Standing::Quiet,
+            false if self.is_lame(zone, now) => Standing::Lame,
+            false => Standing::Good,
+        };
+        own.max(self.crowd.standing(now))
     }
 
     fn is_lame(&self, zone: &Name, now: Instant) -> bool {
@@ -170,13 +162,6 @@ impl Server {
         }
         let zone = SEED.hash_one(zone);
         self.lame.iter().any(|(z, until)| *z == zone && now < *until)
-    }
-
-    /// Somebody tries the silent server now: nobody else for a while.
-    pub fn probing(&mut self, now: Instant) {
-        if self.probe_at.is_some() {
-            self.probe_at = Some(now + self.probe_gap.max(FIRST_PROBE));
-        }
     }
 
     /// It was of no use for `zone`.
@@ -273,7 +258,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_lossy_server_is_not_silent_and_a_dead_one_is_probed() {
+    async fn a_lossy_server_is_not_quiet_and_a_dead_one_is() {
         let zone: Name = "z.".parse().unwrap();
         let start = Instant::now();
         let mut lossy = Server::default();
@@ -287,17 +272,30 @@ mod tests {
             assert_eq!(lossy.standing(&zone, now), Standing::Good);
         }
         let mut dead = Server::default();
-        for i in 0..SILENT_STREAK + 1 {
+        for i in 0..QUIET_STREAK + 1 {
             dead.was_silent(start + Duration::from_secs(u64::from(i)));
         }
-        let now = start + Duration::from_secs(u64::from(SILENT_STREAK));
-        assert_eq!(dead.standing(&zone, now), Standing::Silent);
-        let later = now + MAX_PROBE;
-        assert_eq!(dead.standing(&zone, later), Standing::Probe);
-        dead.probing(later);
-        assert_eq!(dead.standing(&zone, later), Standing::Silent);
+        let now = start + Duration::from_secs(u64::from(QUIET_STREAK));
+        assert_eq!(dead.standing(&zone, now), Standing::Quiet);
+        let later = now + Duration::from_secs(3_600);
+        assert_eq!(dead.standing(&zone, later), Standing::Quiet);
         dead.replied(Duration::from_millis(5), later);
         assert_eq!(dead.standing(&zone, later), Standing::Good);
+    }
+
+    #[test]
+    fn who_is_asked_very_often_in_vain_is_silent_for_all_zones() {
+        let (mut server, now) = (Server::default(), Instant::now());
+        let standing = |server: &Server, at| server.standing(&"other.".parse().unwrap(), at);
+        for i in 0..900 {
+            assert_eq!(standing(&server, now + Duration::from_millis(i)), Standing::Good);
+            server.asked(false, now + Duration::from_millis(i));
+        }
+        let later = now + Duration::from_millis(1_100);
+        server.asked(false, later);
+        assert_eq!(standing(&server, later), Standing::Silent);
+        server.heard(later);
+        assert_eq!(standing(&server, later), Standing::Good);
     }
 
     #[tokio::test(start_paused = true)]

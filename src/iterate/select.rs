@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::cache::crowds::Whose;
-use crate::cache::servers::{Known, Standing};
+use crate::cache::crowds::{Standing, Whose};
+use crate::cache::servers::Known;
 use crate::wire::Name;
 use crate::world::Rng;
 
@@ -19,7 +19,7 @@ pub const UNKNOWN_RTT: Duration = Duration::from_millis(100);
 pub const EXPLORE_ONE_IN: usize = 16;
 /// Exchanges with one server for one question of one zone.
 pub const MAX_TRIES: u8 = 6;
-/// Exchanges with a server that nobody has heard from yet.
+/// Exchanges with a server that nobody has heard from yet, or lately.
 pub const MAX_TRIES_UNKNOWN: u8 = 4;
 
 /// An address that may be asked.
@@ -54,7 +54,7 @@ impl Candidate {
         match (self.standing, self.srtt) {
             (Standing::Silent, _) => 0,
             (Standing::Probe, _) => 1,
-            (_, None) => MAX_TRIES_UNKNOWN,
+            (Standing::Quiet, _) | (_, None) => MAX_TRIES_UNKNOWN,
             _ => MAX_TRIES,
         }
     }

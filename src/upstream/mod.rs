@@ -166,7 +166,9 @@ impl Upstream {
     pub async fn query(&self, request: &Request, query: &Query<'_>) -> Result<Received, AskError> {
         let now = self.world.clock.now();
         let mut manner = query.known.with(|s| {
-            s.probing(now);
+            if !query.in_a_crowd {
+                s.asked(query.recursive, now);
+            }
             Manner {
                 transport: Transport::Udp,
                 edns: s.speaks_edns(now),
@@ -314,6 +316,7 @@ impl Upstream {
             ReplyCookie::Echoed { .. } => false,
         };
         query.known.with(|s| {
+            s.heard(now);
             if !tcp {
                 s.replied(rtt, now);
             }
