@@ -778,6 +778,22 @@ fn server_tcp_what_waits_dies_with_its_connection() {
     assert_eq!(read_message(&mut stream).unwrap(), b"now", "and the seat's holder is served on");
 }
 
+/// Others may wait for the same look-up.
+#[test]
+fn server_tcp_who_does_not_read_holds_no_look_up_up() {
+    let server = Server::local();
+    let mut deaf = server.tcp();
+    let asked = [&[b"wait 300".as_slice()][..], &[b"big".as_slice(); 100]].concat();
+    deaf.write_all(&framed(&asked)).unwrap();
+    let waiting = || server.in_flight.load(Ordering::Relaxed);
+    assert!(until(Duration::from_secs(1), || waiting() == 1));
+    assert!(until(Duration::from_secs(3), || waiting() == 0), "it goes on while nobody reads");
+    for number in 0..asked.len() {
+        let answer = read_message(&mut deaf).unwrap();
+        assert!(answer == b"wait 300" || answer.len() > 50_000, "{number}: {} octets", answer.len());
+    }
+}
+
 #[test]
 fn server_tcp_full_house_serves_the_newcomer() {
     let server = Server::start(SocketAddr::new(LOCALHOST, 0), 20);

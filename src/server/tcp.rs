@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,11 +171,14 @@ async fn converse<R: Respond>(mut stream: TcpStream, asked: Asked<R>, ticket: Ti
             () = ticket.displaced() => break,
             () = stop.requested(), if reading => reading = false,
             Some(first) = pending.next(), if !pending.is_empty() => {
-                let ready = frame_ready(first, &mut pending);
+                let mut ready = frame_ready(first, &mut pending);
                 // From here until it is written we wait for the client: it can be displaced.
                 ticket.idle();
-                if !write(&mut writer, &ready, &ticket).await {
-                    break;
+                while !ready.is_empty() {
+                    match write(&mut writer, &ready, &ticket, &mut pending).await {
+                        Some(meanwhile) => ready = meanwhile,
+                        None => return,
+                    }
                 }
                 whole = Instant::now();
                 if !pending.is_empty() {
@@ -206,26 +210,41 @@ where
     let mut framed = Vec::new();
     let mut next = Some(first);
     while let Some(answer) = next {
-        if let Some(answer) = answer
-            && let Ok(length) = u16::try_from(answer.len())
-        {
-            framed.extend_from_slice(&length.to_be_bytes());
-            framed.extend_from_slice(&answer);
-        }
+        frame(answer, &mut framed);
         next = pending.next().now_or_never().flatten();
     }
     framed
 }
 
-/// False: the connection is over, or is to be.
-async fn write(writer: &mut WriteHalf<'_>, framed: &[u8], ticket: &Ticket) -> bool {
-    if framed.is_empty() {
-        return true;
+fn frame(answer: Option<Vec<u8>>, framed: &mut Vec<u8>) {
+    if let Some(answer) = answer
+        && let Ok(length) = u16::try_from(answer.len())
+    {
+        framed.extend_from_slice(&length.to_be_bytes());
+        framed.extend_from_slice(&answer);
     }
-    tokio::select! {
-        biased;
-        written = timeout(IDLE, writer.write_all(framed)) => matches!(written, Ok(Ok(()))),
-        () = ticket.displaced() => false,
+}
+
+/// Writes, while what is pending goes on: others may wait for the same look-ups as this client, who need not read.
+/// What became ready meanwhile, at most [`MAX_PIPELINED`] answers; `None`: the connection is over, or is to be.
+async fn write<F>(
+    writer: &mut WriteHalf<'_>,
+    framed: &[u8],
+    ticket: &Ticket,
+    pending: &mut FuturesUnordered<F>,
+) -> Option<Vec<u8>>
+where
+    F: Future<Output = Option<Vec<u8>>>,
+{
+    let mut writing = pin!(timeout(IDLE, writer.write_all(framed)));
+    let mut meanwhile = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            written = &mut writing => return matches!(written, Ok(Ok(()))).then_some(meanwhile),
+            () = ticket.displaced() => return None,
+            Some(answer) = pending.next(), if !pending.is_empty() => frame(answer, &mut meanwhile),
+        }
     }
 }
 
