@@ -98,9 +98,25 @@ pub struct Tally {
     pub lame: u16,
     pub malformed: u16,
     pub unreachable: u16,
+    /// Of the unreachable, those to which this machine has no route.
+    pub no_route: u16,
 }
 
 impl Tally {
+    /// Was nothing heard of any?
+    pub fn is_unheard(&self) -> bool {
+        let Tally { silent, unreachable, no_route, .. } = *self;
+        *self == Tally { silent, unreachable, no_route, ..Tally::default() }
+    }
+
+    /// Was none so much as asked, because this machine has no network?
+    fn is_offline(&self) -> bool {
+        let Tally { unreachable, no_route, .. } = *self;
+        no_route > 0
+            && no_route == unreachable
+            && *self == Tally { unreachable, no_route, ..Tally::default() }
+    }
+
     fn words(&self) -> String {
         let mut out = String::new();
         for (n, word) in [
@@ -247,7 +263,20 @@ impl Failure {
 
     /// Is it this machine's own trouble, which may be over in a moment?
     pub fn is_momentary(&self) -> bool {
-        matches!(self, Failure::Limit { limit: Limit::Sockets, .. })
+        match self {
+            Failure::Limit { limit: Limit::Sockets, .. } => true,
+            Failure::NoServer { tally, .. } => tally.is_offline(),
+            _ => false,
+        }
+    }
+
+    /// Might the network be the reason, between here and the servers?
+    pub fn is_unheard(&self) -> bool {
+        match self {
+            Failure::NoServer { tally, .. } => tally.is_unheard(),
+            Failure::NoAddress { .. } | Failure::Limit { limit: Limit::Time, .. } => true,
+            _ => false,
+        }
     }
 
     /// The same about the whole name, when only part of it was shown to the servers (RFC 9156): the reader

@@ -426,8 +426,9 @@ impl Resolver {
         let now = self.world.clock.now();
         match &outcome {
             Ok(_) => self.cache.failures.forget(&asked.name, asked.rtype),
-            // This request's own limits say nothing about the name.
-            Err(failure) if failure.is_own_limit() || !self.cache.is_in(request.era) => {}
+            // This request's own limits say nothing about the name, and nor does this machine's trouble.
+            Err(failure)
+                if failure.is_own_limit() || failure.is_momentary() || !self.cache.is_in(request.era) => {}
             Err(failure) => {
                 self.cache.failures.store(&asked.name, asked.rtype, failure, None, now);
             }

@@ -1,7 +1,7 @@
 //! Failed resolutions (RFC 9520): what failed is not tried again at once.
 //!
-//! Knows: one entry per name and type, first for 5 s, doubling to 300 s; an alias loop's entry
-//! never outlives the shortest TTL in it (R23). Does not know: why. Shown by:
+//! Knows: one entry per name and type, first for 5 s, doubling to 300 s, or to 20 s where nobody was heard; an
+//! alias loop's entry never outlives the shortest TTL in it (R23). Does not know: why. Shown by:
 //! `tests/scenarios/r23_*`.
 
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use crate::wire::Name;
 pub const FIRST: Duration = Duration::from_secs(5);
 /// Longest life of a failure (RFC 9520 §3.2: at most 5 minutes).
 pub const LONGEST: Duration = Duration::from_secs(300);
+/// The same where nobody was heard: it may be the network, and is over when that is back.
+pub const LONGEST_UNHEARD: Duration = Duration::from_secs(20);
 /// Shortest life of a failure, also of a loop with TTL 0.
 pub const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -64,9 +66,10 @@ impl Failures {
         now: Instant,
     ) {
         let key = (name.clone(), rtype);
+        let longest = if failure.is_unheard() { LONGEST_UNHEARD } else { LONGEST };
         // An entry that died long ago says nothing about now.
         let last = self.cache.get(&key).filter(|e| now < e.until + LONGEST);
-        let life = last.map_or(FIRST, |e| (e.life * 2).min(LONGEST));
+        let life = last.map_or(FIRST, |e| (e.life * 2).min(longest));
         let shown = bound.map_or(life, |b| life.min(b.max(SHORTEST)));
         self.cache.insert(key, Entry { failure: Arc::clone(failure), until: now + shown, life });
         self.stamps.change(name, false);

@@ -87,8 +87,6 @@ struct Asking<'a> {
     lookups: usize,
     lookups_under_way: usize,
     tally: Tally,
-    /// Of those that `tally` calls unreachable.
-    without_route: usize,
     limit: Option<Limit>,
     /// Kept an address from being looked up: other servers may be asked, but if they are of no use, then the
     /// zone may have been of use all the same.
@@ -140,7 +138,6 @@ impl<'a> Asking<'a> {
             lookups: 0,
             lookups_under_way: 0,
             tally: Tally::default(),
-            without_route: 0,
             limit: None,
             lookup_limit: None,
             has_all_it_may: !context.scope.is_nested() && context.request.budget.is_nearly_whole(),
@@ -311,7 +308,7 @@ impl<'a> Asking<'a> {
 
     /// Useless replies so far. Where no route leads, nothing was asked.
     fn tally_of_flaws(&self) -> usize {
-        self.candidates.iter().filter(|c| c.flawed).count().saturating_sub(self.without_route)
+        self.candidates.iter().filter(|c| c.flawed).count().saturating_sub(usize::from(self.tally.no_route))
     }
 
     fn may_begin(&self) -> bool {
@@ -452,7 +449,7 @@ impl<'a> Asking<'a> {
             },
             Err(AskError::Silent) => self.tally.silent = self.tally.silent.saturating_add(1),
             Err(AskError::NoRoute) => {
-                self.without_route += 1;
+                self.tally.no_route = self.tally.no_route.saturating_add(1);
                 self.flawed(index, Flaw::Unreachable);
             }
             Err(AskError::Unreachable) => self.flawed(index, Flaw::Unreachable),

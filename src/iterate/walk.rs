@@ -17,7 +17,7 @@ use crate::cache::hop::{Alias, Hop, Judged};
 use crate::cache::rrsets::Freshness;
 use crate::chain;
 use crate::config::RouteKind;
-use crate::failure::{Failure, Limit, Tally};
+use crate::failure::{Failure, Limit};
 use crate::request::Request;
 use crate::rrset::{Question, RrType};
 use crate::trace::{CutFrom, Event, Policy};
@@ -254,9 +254,7 @@ impl Walker {
 /// Did servers answer, only not usefully?
 fn answered_badly(failure: &Failure) -> bool {
     match failure {
-        Failure::NoServer { tally, .. } => {
-            *tally != Tally { silent: tally.silent, unreachable: tally.unreachable, ..Tally::default() }
-        }
+        Failure::NoServer { tally, .. } => !tally.is_unheard(),
         _ => false,
     }
 }

@@ -7,7 +7,7 @@
 
 use super::facts::{Chain, End};
 use super::{Findings, Record, View, kind, plan};
-use crate::failure::{Failure, Tally, Unaddressed};
+use crate::failure::{Failure, Unaddressed};
 use crate::security::Security;
 use crate::wire::Name;
 
@@ -59,7 +59,7 @@ fn failed(view: &View<'_>, chain: &Chain<'_>, failure: &Failure, findings: &mut 
     let lame = match failure {
         // `chains` has them.
         Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => return,
-        Failure::NoServer { tally, .. } => Tally { silent: 0, unreachable: 0, ..*tally } != Tally::default(),
+        Failure::NoServer { tally, .. } => !tally.is_unheard(),
         Failure::NoAddress { why, .. } => *why != Unaddressed::Late,
         Failure::Limit { .. } | Failure::Bogus { .. } => false,
     };
@@ -136,6 +136,7 @@ fn cloaked(view: &View<'_>, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Tally;
     use crate::lint::facts::Link;
     use crate::lint::{Kind, Lists};
     use crate::rrset::{Question, RrType};

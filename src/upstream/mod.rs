@@ -19,8 +19,8 @@ pub mod udp;
 pub use sockets::Sockets;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cookies::ReplyCookie;
@@ -33,10 +33,12 @@ use crate::request::Request;
 use crate::rrset::Question;
 use crate::trace::{Again, Event};
 use crate::wire::{Header, Message, MessageWriter, Name};
-use crate::world::{Arrival, ExchangeError, Transport, Verdict, World};
+use crate::world::{Arrival, ExchangeError, Transport, Verdict, World, lock};
 
 /// A TCP exchange, connecting included, takes no longer.
 pub const TCP_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Between two warnings that queries cannot be sent.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 /// Messages that one call may send: UDP, a fallback in EDNS or cookie, TCP.
 const MAX_ATTEMPTS: usize = 4;
 
@@ -112,6 +114,7 @@ pub enum AskError {
 pub struct Upstream {
     world: World,
     secret: [u8; 16],
+    warned: Mutex<Option<Instant>>,
 }
 
 /// How the next attempt is to be made.
@@ -159,7 +162,7 @@ impl Upstream {
         let mut secret = [0; 16];
         secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
         secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
-        Upstream { world, secret }
+        Upstream { world, secret, warned: Mutex::default() }
     }
 
     /// Asks one server until it has answered, failed, or the time is over.
@@ -267,15 +270,24 @@ impl Upstream {
                 }
                 Attempt::Failed(AskError::Silent)
             }
-            ExchangeError::Io(error) if says_something_of_server(&error) => {
+            ExchangeError::Io(error) if !is_want_of_sockets(&error) => {
                 query.known.with(|s| s.was_silent(now));
                 let no_route = error.kind() == std::io::ErrorKind::NetworkUnreachable;
                 Attempt::Failed(if no_route { AskError::NoRoute } else { AskError::Unreachable })
             }
             ExchangeError::Io(error) => {
-                tracing::warn!("a query could not be sent: {error}");
+                self.warn_of_sockets(server, &error, now);
                 Attempt::Failed(AskError::Limit(Limit::Sockets))
             }
+        }
+    }
+
+    /// Says so now and then: under load each question would.
+    fn warn_of_sockets(&self, server: SocketAddr, error: &std::io::Error, now: Instant) {
+        let mut warned = lock(&self.warned);
+        if warned.is_none_or(|at| now.duration_since(at) >= WARN_EVERY) {
+            *warned = Some(now);
+            tracing::warn!("a query to {server} could not be sent: {error}");
         }
     }
 
@@ -394,24 +406,14 @@ impl Upstream {
     }
 }
 
-/// Is it the server or the way to it that failed, and not this machine?
-fn says_something_of_server(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{
-        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, InvalidData,
-        NetworkUnreachable, TimedOut, UnexpectedEof,
-    };
-    matches!(
-        error.kind(),
-        BrokenPipe
-            | ConnectionAborted
-            | ConnectionRefused
-            | ConnectionReset
-            | HostUnreachable
-            | InvalidData
-            | NetworkUnreachable
-            | TimedOut
-            | UnexpectedEof
-    )
+/// Is it this machine that has no socket or no memory left, and not the server or the way to it? Firewalls and routes,
+/// here and elsewhere, have many words for that nothing goes there (EACCES, EPERM, EINVAL, EPROTO, …).
+fn is_want_of_sockets(error: &std::io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(code) => [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].contains(&code),
+        // Our own words, or a recording of such a code.
+        None => matches!(error.kind(), std::io::ErrorKind::Other | std::io::ErrorKind::OutOfMemory),
+    }
 }
 
 /// What came, before it is read.
