@@ -130,7 +130,7 @@ fn few_wait_for_a_mute_server_of_many_zones() {
         let sent = messages.load(Ordering::Relaxed) as f64 / flood.asked as f64;
         eprintln!("{sent:.3} messages for each, {} in flight", flood.most_in_flight.get());
         assert_eq!(flood.answered.get(), 0);
-        assert!(sent <= 0.75, "{sent:.3} messages for each");
+        assert!(sent <= 1.25, "{sent:.3} messages for each");
         assert!(flood.most_in_flight.get() <= 3_000, "{} in flight", flood.most_in_flight.get());
         sleep_until(start + Duration::from_secs(11)).await;
         assert_eq!(rcode(&service, "first.z0.test.").await, 0, "it is tried again, and forgiven");

@@ -85,6 +85,25 @@ impl Crowd {
         self.count >= OVERRUN && !self.is_over(now) && self.waits_for(now) >= patience
     }
 
+    /// How long many must have waited until the server counts as silent.
+    fn mute_for(&self, now: Instant, patience: Duration) -> Duration {
+        let lately = self.heard.is_some_and(|heard| now.duration_since(heard) < LATELY);
+        let mute_for = if lately { MUTE_FOR_HEARD } else { MUTE_FOR };
+        mute_for.max(2 * patience)
+    }
+
+    /// Lets go of who has waited for long, and of a silence that was: so that it takes so many in a short time, again
+    /// and again.
+    pub fn thin_out(&mut self, now: Instant, patience: Duration) {
+        let (waits, long) = (self.waits_for(now), self.mute_for(now, patience));
+        if self.probe_at.is_some() && waits >= 4 * long {
+            *self = Crowd { heard: self.heard, ..Crowd::default() };
+        } else if self.probe_at.is_none() && waits >= 2 * long {
+            self.count /= 2;
+            self.since = now.checked_sub(long);
+        }
+    }
+
     /// A question leaves. `patience`: how long its reply may take.
     pub fn asked(&mut self, now: Instant, patience: Duration) {
         if self.is_over(now) {
@@ -92,9 +111,7 @@ impl Crowd {
         }
         self.count = self.count.saturating_add(1);
         (self.since, self.last) = (self.since.or(Some(now)), Some(now));
-        let lately = self.heard.is_some_and(|heard| now.duration_since(heard) < LATELY);
-        let mute_for = if lately { MUTE_FOR_HEARD } else { MUTE_FOR };
-        let long = self.waits_for(now) >= mute_for.max(2 * patience);
+        let long = self.waits_for(now) >= self.mute_for(now, patience);
         let is_mute = self.probe_at.is_some() || (self.count >= MUTE && long);
         if is_mute && self.probe_at.is_none_or(|at| now >= at) {
             self.probe_at = Some(now + PROBE);

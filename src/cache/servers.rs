@@ -90,9 +90,10 @@ impl Server {
         self.is_quiet = false;
     }
 
-    /// A question leaves that is not one of many for its zone.
+    /// A question leaves for the first time that is not one of many for its zone.
     pub fn asked(&mut self, is_forwarder: bool, now: Instant) {
         let patience = if is_forwarder { FORWARDER_PATIENCE } else { self.repeat_patience() };
+        self.crowd.thin_out(now, patience);
         self.crowd.asked(now, patience);
     }
 
@@ -296,6 +297,22 @@ mod tests {
         assert_eq!(standing(&server, later), Standing::Silent);
         server.heard(later);
         assert_eq!(standing(&server, later), Standing::Good);
+        for i in 0..2_000 {
+            let now = later + Duration::from_millis(20 * i);
+            server.asked(false, now);
+            assert_eq!(standing(&server, now), Standing::Good, "fifty a second are few");
+        }
+        let much_later = later + Duration::from_secs(60);
+        for i in 0..2_500 {
+            server.asked(false, much_later + Duration::from_millis(i));
+        }
+        let mut now = much_later + Duration::from_millis(2_500);
+        assert_eq!(standing(&server, now), Standing::Silent);
+        while standing(&server, now) != Standing::Good && now < much_later + Duration::from_secs(20) {
+            now += Duration::from_millis(100);
+            server.asked(false, now);
+        }
+        assert!(now < much_later + Duration::from_secs(10), "a few keep it silent");
     }
 
     #[tokio::test(start_paused = true)]

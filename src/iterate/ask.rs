@@ -375,6 +375,9 @@ impl<'a> Asking<'a> {
             let crowd = candidate.crowd.get_or_insert_with(|| crowds.whose(server, &context.cut.zone));
             in_a_crowd = crowds.asked(*crowd, now, alone);
         }
+        if candidate.tries == 0 && !in_a_crowd {
+            known.with(|s| s.asked(context.cut.kind == CutKind::Forward, now));
+        }
         self.another_at = now + patience;
         let patience = if others { patience } else { alone };
         let halves = WAITS.get(usize::from(candidate.tries)).copied().unwrap_or(LONGEST_WAIT);

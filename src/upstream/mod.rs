@@ -168,16 +168,11 @@ impl Upstream {
     /// Asks one server until it has answered, failed, or the time is over.
     pub async fn query(&self, request: &Request, query: &Query<'_>) -> Result<Received, AskError> {
         let now = self.world.clock.now();
-        let mut manner = query.known.with(|s| {
-            if !query.in_a_crowd {
-                s.asked(query.recursive, now);
-            }
-            Manner {
-                transport: Transport::Udp,
-                edns: s.speaks_edns(now),
-                cookie: s.takes_cookies(now),
-                mixed_case: request.config.resolver.case_randomisation && s.keeps_case(now),
-            }
+        let mut manner = query.known.with(|s| Manner {
+            transport: Transport::Udp,
+            edns: s.speaks_edns(now),
+            cookie: s.takes_cookies(now),
+            mixed_case: request.config.resolver.case_randomisation && s.keeps_case(now),
         });
         let mut purpose = query.purpose;
         for _ in 0..MAX_ATTEMPTS {
