@@ -66,6 +66,8 @@ pub enum Limit {
     Octets,
     /// `resolver.timeout`.
     Time,
+    /// Of a client that can have something stale (RFC 8767 §5).
+    Patience,
     /// Nested look-ups of name server addresses.
     Depth,
     /// Sockets of this machine.

@@ -219,7 +219,9 @@ impl Failure {
             Failure::Limit { limit: Limit::Messages | Limit::Octets, at } => {
                 format!("query limit reached at {at}")
             }
-            Failure::Limit { limit: Limit::Time, at } => format!("time limit reached at {at}"),
+            Failure::Limit { limit: Limit::Time | Limit::Patience, at } => {
+                format!("time limit reached at {at}")
+            }
             Failure::Limit { limit: Limit::Depth, at } => format!("delegation depth limit reached at {at}"),
             Failure::Limit { limit: Limit::Sockets, at } => format!("no socket was free for {at}"),
             Failure::NoServer { owner, rtype, zone, tally } => {
@@ -294,16 +296,21 @@ impl Failure {
         failure
     }
 
+    /// The name at which it failed, where that is one.
+    pub fn owner(&self) -> Option<&Name> {
+        match self {
+            Failure::NoServer { owner, .. }
+            | Failure::NoAddress { owner, .. }
+            | Failure::Bogus { owner, .. } => Some(owner),
+            Failure::Limit { at, .. } => Some(at),
+            Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => None,
+        }
+    }
+
     /// Did looking up `name` itself fail? What became of a chain that starts there is another matter: a loop
     /// is told from where one enters it, and the chain's other hops may do better for somebody else.
     pub fn is_about(&self, name: &Name) -> bool {
-        match self {
-            Failure::NoServer { owner: at, .. }
-            | Failure::NoAddress { owner: at, .. }
-            | Failure::Bogus { owner: at, .. }
-            | Failure::Limit { at, .. } => at == name,
-            Failure::Loop(_) | Failure::EndlessDname { .. } | Failure::ChainTooLong { .. } => false,
-        }
+        self.owner() == Some(name)
     }
 
     /// Did this come from the budget of one question, so that another question may fare better?

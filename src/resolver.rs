@@ -220,7 +220,8 @@ impl Resolver {
         match self.cache.rrsets.look_up(&request.own, name, *rtype, Freshness::Live, now) {
             Some(hop) => {
                 let is_usable = !request.validate || hop.security().is_settled();
-                is_usable && failure.is_about(name) && !failure.is_own_limit()
+                let is_awaited = failure.own_limit() == Some(Limit::Patience);
+                is_usable && failure.is_about(name) && (is_awaited || !failure.is_own_limit())
             }
             None => self.stale(request, question, now).is_some(),
         }
@@ -330,7 +331,9 @@ impl Resolver {
         ttl: Option<u32>,
     ) -> Answer {
         let now = self.world.clock.now();
-        let bound = ttl.map(|ttl| Duration::from_secs(u64::from(ttl)));
+        // The chain fails for no longer than its hop.
+        let of_hop = failure.owner().and_then(|at| self.cache.failures.left(at, question.rtype, now));
+        let bound = ttl.map(|ttl| Duration::from_secs(u64::from(ttl))).into_iter().chain(of_hop).min();
         // What the hop itself has just remembered need not be counted twice.
         if !failure.is_momentary()
             && self.cache.is_in(request.era)
@@ -373,13 +376,14 @@ impl Resolver {
             fresh = &mut fetching => Ok(fresh.unwrap_or(stale)),
             () = sleep_until(patience) => {
                 // Until the walk has ended, others are not to wait as long.
-                let failure = Failure::Limit { limit: Limit::Time, at: owner.clone() };
+                let failure = Failure::Limit { limit: Limit::Patience, at: owner.clone() };
                 let now = self.world.clock.now();
                 if self.cache.is_in(request.era) {
-                    self.cache.failures.store(owner, asked.rtype, &Arc::new(failure), None, now);
+                    self.cache.failures.wait(owner, asked.rtype, &Arc::new(failure), now);
                 }
                 tokio::spawn(fetching);
-                Ok(stale)
+                // Another question may have told meanwhile what there is now.
+                Ok(self.cached(request, &asked, id, now).unwrap_or(stale))
             }
         }
     }

@@ -147,19 +147,20 @@ impl History {
             ))
         };
         let address = [192, 0, 2, self.rng.below(256) as u8];
+        let rank = [Rank::NonAuthAnswer, Rank::AuthAnswer][self.rng.below(4).min(1)];
         let (rtype, reply) = match self.rng.below(6) {
             0 | 1 => {
                 let set = RrSet::new(name.clone(), RrType::A, ttl, [&address[..], &[192, 0, 2, 1]]);
-                (RrType::A, Reply::Data { sets: vec![set], rank: Rank::AuthAnswer, proof })
+                (RrType::A, Reply::Data { sets: vec![set], rank, proof })
             }
             2 | 3 => {
                 let cname = RrSet::new(name.clone(), RrType::CNAME, ttl, [self.name().as_wire()]);
                 let redirection = cnamed::chain::Redirection::Cname(cname);
                 let volunteered = Default::default();
-                (RrType::CNAME, Reply::Alias { redirection, rank: Rank::AuthAnswer, volunteered, proof })
+                (RrType::CNAME, Reply::Alias { redirection, rank, volunteered, proof })
             }
-            4 => (self.pick(&TYPES), Reply::NoData { soa: soa(), proof }),
-            _ => (RrType::A, Reply::NxDomain { soa: soa(), proof }),
+            4 => (self.pick(&TYPES), Reply::NoData { soa: soa(), rank, proof }),
+            _ => (RrType::A, Reply::NxDomain { soa: soa(), rank, proof }),
         };
         let Some((hop, rank)) = self.service.resolver().cache().rrsets.hop_of(reply) else { return };
         // Some aliases are the parent's.

@@ -61,6 +61,11 @@ impl Entry {
         }
     }
 
+    /// Does this make its owner the apex of a zone, or a cut? Then it stays though an alias comes (R7).
+    pub(super) fn is_of_apex(&self) -> bool {
+        matches!(&self.content, Content::Set(set) if matches!(set.rtype, RrType::NS | RrType::SOA))
+    }
+
     /// Does this alias stand for `rtype` too? Not for DS, which is the parent's, where the parent has not said so
     /// itself: the alias may be at the apex of a zone, where none may be (RFC 4035 §2.5), or of a lie. Nor for the keys
     /// of a zone that has signed it. What is bogus does for neither: a name would take a zone down with it.

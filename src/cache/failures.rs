@@ -56,6 +56,24 @@ impl Failures {
         self.cache.get(&(name.clone(), rtype)).filter(|e| now < e.until).map(|e| e.failure)
     }
 
+    /// For how long it still stands.
+    pub fn left(&self, name: &Name, rtype: RrType, now: Instant) -> Option<Duration> {
+        if self.stamps.of(name, false).is_blank() {
+            return None;
+        }
+        let entry = self.cache.get(&(name.clone(), rtype)).filter(|e| now < e.until)?;
+        Some(entry.until.duration_since(now))
+    }
+
+    /// Remembers for the first life of a failure that `name` is waited for in vain. How that ends is not known: the
+    /// next failure lasts no longer for it.
+    pub fn wait(&self, name: &Name, rtype: RrType, failure: &Arc<Failure>, now: Instant) {
+        let key = (name.clone(), rtype);
+        let life = self.cache.get(&key).map_or(FIRST / 2, |e| e.life);
+        self.cache.insert(key, Entry { failure: Arc::clone(failure), until: now + FIRST, life });
+        self.stamps.change(name, false);
+    }
+
     /// Remembers a failure for twice as long as the last time, at most `bound`.
     pub fn store(
         &self,

@@ -125,15 +125,25 @@ impl RrSets {
     ) -> Option<Hop> {
         let view = View { all: self, own, fresh, now };
         let exact = view.entry(name, rtype);
-        let cname = if rtype == RrType::CNAME { None } else { view.entry(name, RrType::CNAME) };
-        let cname = cname.filter(|(entry, _)| entry.stands_for(rtype));
-        // A CNAME that came later than other data at its owner has replaced it (R35).
-        let occluded = !rtype.may_sit_beside_cname()
-            && matches!((&exact, &cname), (Some((e, _)), Some((c, _))) if c.is_alias()
-                && c.terms.stored > e.terms.stored
-                && !c.terms.is_bogus()
-                && !e.terms.outweighs(&c.terms, now));
-        let exact = exact.filter(|_| !occluded);
+        let aliased = if rtype == RrType::CNAME { None } else { view.any(name, RrType::CNAME) };
+        let aliased = aliased.filter(|(entry, _)| entry.stands_for(rtype));
+        // What came later at the same owner has replaced it, and has even where its own time is over (R35).
+        let replaced = exact.as_ref().is_some_and(|(old, left)| {
+            let by = |new: &Entry| {
+                new.terms.stored > old.terms.stored
+                    && !new.terms.is_bogus()
+                    && !old.terms.outweighs(&new.terms, now)
+            };
+            let by_alias = || {
+                let alias = aliased.as_ref().filter(|(new, _)| new.is_alias() && by(new));
+                !rtype.may_sit_beside_cname() && !old.is_of_apex() && alias.is_some()
+            };
+            // While it lives it stays: who denies one type may have another.
+            let by_denial = || view.any(name, ALL_TYPES).is_some_and(|(new, _)| by(&new));
+            by_alias() || (*left == Left::Stale && by_denial())
+        });
+        let cname = aliased.and_then(|(entry, left)| Some((entry, left?)));
+        let exact = exact.filter(|_| !replaced);
         if let Some((entry, left)) = &exact
             && let Content::Set(set) = &entry.content
         {
@@ -203,8 +213,8 @@ impl RrSets {
                 };
                 (Hop::Alias(alias), rank)
             }
-            Reply::NoData { soa, proof } => (Hop::NoData(denial(soa, proof)), Rank::AuthAnswer),
-            Reply::NxDomain { soa, proof } => (Hop::NxDomain(denial(soa, proof)), Rank::AuthAnswer),
+            Reply::NoData { soa, rank, proof } => (Hop::NoData(denial(soa, proof)), rank),
+            Reply::NxDomain { soa, rank, proof } => (Hop::NxDomain(denial(soa, proof)), rank),
             Reply::Referral(_) | Reply::Unusable(_) => return None,
         })
     }
@@ -234,11 +244,12 @@ impl RrSets {
         let hop = match hop {
             // There is the name, only not up there.
             Hop::NxDomain(denial) if is_of_wall => Hop::NoData(denial),
-            // There are servers that deny the name when asked for a type that they do not know.
+            // There are servers that deny the name when asked for a type that they do not know. It would take with it
+            // the zone whose SOA they show.
             Hop::NxDomain(denial)
-                if question.rtype == RrType::DS
-                    && judged.security != Security::Secure
-                    && self.has_something(&question.name, now) =>
+                if judged.security != Security::Secure
+                    && (denial.soa.as_ref().is_some_and(|soa| soa.set.owner == question.name)
+                        || (question.rtype == RrType::DS && self.has_something(&question.name, now))) =>
             {
                 Hop::NoData(denial)
             }
@@ -396,8 +407,12 @@ impl RrSets {
     fn sweep(&self, name: &Name, said_of: RrType, said: &Entry, now: Instant) {
         let Entry { content, terms, .. } = said;
         let remove = |rtype: RrType, lives_too: bool| {
-            let gives_way = |old: Terms| !old.outweighs(terms, now) && (lives_too || old.left(now) == 0);
-            if self.store.terms(name, rtype).is_some_and(gives_way) {
+            let gives_way = |old: &Terms| {
+                let lives = old.left(now) > 0;
+                replaces(terms.rank, old.rank, lives) && !old.outweighs(terms, now) && (lives_too || !lives)
+            };
+            let old = self.store.get(self.store.place(name, rtype), name, rtype);
+            if old.is_some_and(|old| gives_way(&old.terms) && !(said.is_alias() && old.is_of_apex())) {
                 self.store.remove(name, rtype);
             }
         };
@@ -484,11 +499,16 @@ struct View<'a> {
 impl View<'_> {
     /// The usable entry, with the seconds it has left (0: stale, or good for this request only).
     fn entry(&self, name: &Name, rtype: RrType) -> Option<(Arc<Entry>, Left)> {
+        self.any(name, rtype).and_then(|(entry, left)| Some((entry, left?)))
+    }
+
+    /// The entry, usable or not.
+    fn any(&self, name: &Name, rtype: RrType) -> Option<(Arc<Entry>, Option<Left>)> {
         let stamp = self.read(name.as_wire(), reaches_below(rtype));
         let key = Key::new(name, rtype);
         if let Some(entry) = self.own.get(&key) {
             let left = entry.terms.left(self.now);
-            return Some((entry, Left::Fresh(left)));
+            return Some((entry, Some(Left::Fresh(left))));
         }
         if stamp.is_blank() {
             return None;
@@ -500,7 +520,7 @@ impl View<'_> {
         }
         let left = entry.terms.left(self.now);
         if left > 0 {
-            return Some((entry, Left::Fresh(left)));
+            return Some((entry, Some(Left::Fresh(left))));
         }
         let stale = self.fresh == Freshness::Stale
             && !entry.terms.is_bogus()
@@ -510,7 +530,7 @@ impl View<'_> {
                 .load()
                 .stale_max_age
                 .is_some_and(|max| entry.terms.expired_for(self.now) <= max);
-        stale.then_some((entry, Left::Stale))
+        Some((entry, stale.then_some(Left::Stale)))
     }
 
     /// Notes that what is said of `name` matters here.
@@ -545,7 +565,8 @@ impl View<'_> {
     }
 
     /// NXDOMAIN at the name or at one above it: nothing is below a name that does not exist
-    /// (RFC 8020 §2). A bogus one would take a whole subtree down with its name.
+    /// (RFC 8020 §2). A bogus one would take a whole subtree down with its name. What is past its time says nothing of
+    /// names below, which may have come since; nor does what nobody has proven of those below a name that has something.
     fn nxdomain(&self, name: &Name) -> Option<Hop> {
         let (mut rest, told) = (name.as_wire(), self.own.knows_denials());
         let (mut labels, wall) = (name.label_count(), self.all.wall_over(name));
@@ -555,9 +576,15 @@ impl View<'_> {
             // Of most names above nothing is known: they are not even made.
             if !self.read(rest, true).is_blank() || told {
                 let at = Name::from_wire(rest).ok()?;
+                let reaches_below = |entry: &Entry, left: Left| {
+                    let is_proven = entry.terms.security == Security::Secure;
+                    left != Left::Stale
+                        && !entry.terms.is_bogus()
+                        && (is_proven || !self.all.has_something(&at, self.now))
+                };
                 if let Some((entry, left)) = self.entry(&at, ALL_TYPES)
                     && let Content::NxDomain(soa) = &entry.content
-                    && (at == *name || !entry.terms.is_bogus())
+                    && (at == *name || reaches_below(&entry, left))
                 {
                     return Some(Hop::NxDomain(self.denial(soa.as_ref(), &entry, left)));
                 }
@@ -623,7 +650,7 @@ impl View<'_> {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     Fresh(u32),
     Stale,
@@ -639,7 +666,7 @@ mod tests {
         let (now, name): (_, Name) = (Instant::now(), "x.alpha.".parse().unwrap());
         let asked = Question::new(name.clone(), RrType::A);
         let soa = RrSet::new("alpha.".parse().unwrap(), RrType::SOA, 300, [&[0, 0, 0, 1, 44][..]]);
-        let denied = Reply::NxDomain { soa: Some(soa), proof: Proof::default() };
+        let denied = Reply::NxDomain { soa: Some(soa), rank: Rank::AuthAnswer, proof: Proof::default() };
         let (hop, rank) = rrsets.hop_of(denied).unwrap();
         rrsets.settle(
             &Scratch::default(),

@@ -108,7 +108,8 @@ impl Walker {
                     Reply::Referral(referral) => {
                         if *rtype == RrType::DS && referral.zone == *name {
                             // It does not know that DS is the parent's (RFC 4035 §3.1.4.1).
-                            let reply = Reply::NoData { soa: None, proof: Proof::default() };
+                            let (rank, proof) = (Rank::AuthAnswer, Proof::default());
+                            let reply = Reply::NoData { soa: None, rank, proof };
                             return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server });
                         }
                         cut = self.enter(request, referral, &cut);
@@ -192,7 +193,7 @@ impl Walker {
             let proof = std::mem::take(&mut referral.proof);
             let reply = match referral.ds.take() {
                 Some(ds) => Some(Reply::Data { sets: vec![ds], rank: Rank::AuthAnswer, proof }),
-                None if !proof.is_empty() => Some(Reply::NoData { soa: None, proof }),
+                None if !proof.is_empty() => Some(Reply::NoData { soa: None, rank: Rank::AuthAnswer, proof }),
                 None => None,
             };
             if let Some(hop) = reply.and_then(|reply| self.cache.rrsets.hop_of(reply))

@@ -106,6 +106,8 @@ pub enum Reply {
     NoData {
         /// Bounds how long that may be remembered (RFC 2308 §5).
         soa: Option<RrSet>,
+        /// By the AA bit.
+        rank: Rank,
         /// NSEC and NSEC3 sets.
         proof: Proof,
     },
@@ -113,6 +115,8 @@ pub enum Reply {
     NxDomain {
         /// Bounds how long that may be remembered.
         soa: Option<RrSet>,
+        /// By the AA bit.
+        rank: Rank,
         /// NSEC and NSEC3 sets.
         proof: Proof,
     },
@@ -229,10 +233,10 @@ fn understand(message: &Message<'_>, asked: &Asked<'_>, notes: &mut Notes) -> Re
     }
     let soa = soa_of(message, asked);
     if rcode == NXDOMAIN {
-        return Reply::NxDomain { soa, proof: proof_of(message, asked) };
+        return Reply::NxDomain { soa, rank, proof: proof_of(message, asked) };
     }
     if soa.is_some() || owned.other_types || asked.manner == Manner::Forwarder {
-        return Reply::NoData { soa, proof: proof_of(message, asked) };
+        return Reply::NoData { soa, rank, proof: proof_of(message, asked) };
     }
     no_soa(message, asked, authoritative)
 }
@@ -263,7 +267,9 @@ fn no_soa(message: &Message<'_>, asked: &Asked<'_>, authoritative: bool) -> Repl
     match cut {
         Some(zone) => Reply::Referral(referral(message, asked, Section::Authority, zone)),
         None if elsewhere => Reply::Unusable(Flaw::Upward),
-        None if authoritative => Reply::NoData { soa: None, proof: proof_of(message, asked) },
+        None if authoritative => {
+            Reply::NoData { soa: None, rank: Rank::AuthAnswer, proof: proof_of(message, asked) }
+        }
         None if at_zone => Reply::Unusable(Flaw::Upward),
         None => Reply::Unusable(Flaw::Empty),
     }

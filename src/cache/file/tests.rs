@@ -102,8 +102,16 @@ fn filled(at: Moment) -> Cache {
     let alias = Reply::Alias { redirection, rank, volunteered, proof: proof.clone() };
     settle("x.d.example.", RrType::A, alias);
     let soa = || Some(soa("example."));
-    settle("gone.example.", RrType::A, Reply::NxDomain { soa: soa(), proof: proof.clone() });
-    settle("some.example.", RrType::AAAA, Reply::NoData { soa: soa(), proof: proof.clone() });
+    settle(
+        "gone.example.",
+        RrType::A,
+        Reply::NxDomain { soa: soa(), rank: Rank::AuthAnswer, proof: proof.clone() },
+    );
+    settle(
+        "some.example.",
+        RrType::AAAA,
+        Reply::NoData { soa: soa(), rank: Rank::AuthAnswer, proof: proof.clone() },
+    );
     for i in 0..MANY {
         put(a(&format!("h{i}.example."), 1_000, i as u8), Rank::AuthAnswer);
     }
