@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::cache::Cache;
-use crate::cache::hop::{Alias, Held, Hop};
+use crate::cache::hop::{Alias, Denial, Held, Hop};
 use crate::cache::rrsets::Freshness;
 use crate::chain::Chain;
 use crate::config::Config;
@@ -22,9 +23,10 @@ use crate::dnssec::anchors::TrustAnchors;
 use crate::dnssec::{Reason, Security, Trust, denial, sentinel, verify};
 use crate::failure::{Ede, Failure, Limit};
 use crate::iterate::{Scope, Walker};
+use crate::policy::local::{Local, LocalAnswer};
 use crate::request::Request;
 use crate::rrset::{Question, RrSet, RrType};
-use crate::trace::{End, Event, Ttl, Why};
+use crate::trace::{End, Event, Policy, Ttl, Why};
 use crate::trust::scrub::Proof;
 use crate::wire::Name;
 use crate::world::{World, lock};
@@ -121,6 +123,7 @@ pub struct Resolver {
     cache: Arc<Cache>,
     walker: Arc<Walker>,
     prefetches: Mutex<Prefetches>,
+    local: ArcSwap<Local>,
 }
 
 /// Hops that are asked for again before they expire.
@@ -163,12 +166,17 @@ impl Resolver {
         let cache = Arc::new(Cache::new(&config.cache));
         cache.rrsets.wall_in(walls(config));
         let walker = Walker::new(config, world.clone(), Arc::clone(&cache));
-        Arc::new(Resolver { world, cache, walker, prefetches: Mutex::default() })
+        Arc::new(Resolver { world, cache, walker, prefetches: Mutex::default(), local: ArcSwap::default() })
     }
 
     /// Takes what a new configuration says of trust.
     pub fn reload(&self, config: &Config) {
         self.walker.reload(config);
+    }
+
+    /// Takes the names that nobody else is asked for from now on, also where an alias leads to them (R41).
+    pub fn keep_local(&self, local: Arc<Local>) {
+        self.local.store(local);
     }
 
     /// Finds answers; knows what is trusted.
@@ -357,6 +365,10 @@ impl Resolver {
         let now = self.world.clock.now();
         let id = request.trace.open();
         request.trace.note(id, || Event::Wanted { question: asked.clone(), why, parent: 0 });
+        if let Some(local) = self.local.load().answer(&asked) {
+            request.trace.note(id, || Event::Policy { policy: Policy::LocalName });
+            return Ok(local_hop(local));
+        }
         if let Some(hop) = self.cached(request, &asked, id, now) {
             return Ok(hop);
         }
@@ -516,6 +528,16 @@ impl Resolver {
             }
         }
         lacks
+    }
+}
+
+/// What nobody else is asked for (R41).
+fn local_hop(local: LocalAnswer) -> Hop {
+    let denial = |soa| Denial { soa: Some(Held::own(soa)), ..Denial::bare() };
+    match local {
+        LocalAnswer::Data(set) => Hop::Data(vec![Held::own(set)]),
+        LocalAnswer::NoData { soa } => Hop::NoData(denial(soa)),
+        LocalAnswer::NxDomain { soa } => Hop::NxDomain(denial(soa)),
     }
 }
 

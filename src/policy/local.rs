@@ -70,7 +70,7 @@ struct Zone {
 }
 
 /// The local zones of one configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Local {
     enabled: bool,
     routes: Vec<Name>,

@@ -79,7 +79,7 @@ struct Settings {
     config: Arc<Config>,
     allow: Acl,
     trace: Acl,
-    local: Local,
+    local: Arc<Local>,
 }
 
 impl Settings {
@@ -95,7 +95,7 @@ impl Settings {
             LocalNames::Resolved => Local::none(),
         };
         let (allow, trace) = (Acl::new(&config.access.allow), Acl::new(&config.access.trace));
-        Settings { allow, trace, local, config }
+        Settings { allow, trace, local: Arc::new(local), config }
     }
 }
 
@@ -157,10 +157,14 @@ impl Service {
         let mut secret = [0; 16];
         secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
         secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
+        let started = world.clock.now();
+        let resolver = Resolver::new(&config, world);
+        let settings = Settings::new(config, local_names);
+        resolver.keep_local(Arc::clone(&settings.local));
         Arc::new(Service {
-            started: world.clock.now(),
-            resolver: Resolver::new(&config, world),
-            settings: ArcSwap::from_pointee(Settings::new(config, local_names)),
+            started,
+            resolver,
+            settings: ArcSwap::from_pointee(settings),
             cookies: Cookies::new(secret),
             late: Late::default(),
             local_names,
@@ -175,7 +179,9 @@ impl Service {
     /// Takes a new configuration for all requests from now on. What is cached stays as it was bounded when it was stored, and
     /// is forgotten when stub or forward zones, root hints, trust anchors or `dnssec.sha1` change; what is still learned by the old ones is not stored then.
     pub fn reload(&self, config: Arc<Config>) {
-        let old = self.settings.swap(Arc::new(Settings::new(Arc::clone(&config), self.local_names)));
+        let settings = Settings::new(Arc::clone(&config), self.local_names);
+        self.resolver.keep_local(Arc::clone(&settings.local));
+        let old = self.settings.swap(Arc::new(settings));
         let cache = self.resolver.cache();
         let places = |config: &Config| (config.routes.clone(), config.resolver.hints.clone());
         cache.rrsets.wall_in(resolver::walls(&config));
