@@ -110,3 +110,15 @@ async fn what_was_judged_by_another_policy_is_forgotten() {
         assert_eq!(messages.load(Ordering::Relaxed), 2);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_tried_again_after_a_reload() {
+    let (service, messages) = resolver(Duration::from_secs(7_200), Duration::from_secs(7_200));
+    assert_eq!(ask(&service, &question()).await.rcode, 2);
+    let before = messages.load(Ordering::Relaxed);
+    assert_eq!(ask(&service, &question()).await.rcode, 2);
+    assert_eq!(messages.load(Ordering::Relaxed), before);
+    service.reload(Arc::new(config(1)));
+    assert_eq!(ask(&service, &question()).await.rcode, 2);
+    assert!(messages.load(Ordering::Relaxed) > before, "it may have been a limit that is another now");
+}

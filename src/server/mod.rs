@@ -177,7 +177,7 @@ impl Service {
     }
 
     /// Takes a new configuration for all requests from now on. What is cached stays as it was bounded when it was stored, and
-    /// is forgotten when stub or forward zones, root hints, trust anchors or `dnssec.sha1` change; what is still learned by the old ones is not stored then.
+    /// is forgotten when stub or forward zones, root hints, trust anchors or `dnssec.sha1` change; failures are always. What is still learned by the old ones is not stored then.
     pub fn reload(&self, config: Arc<Config>) {
         let settings = Settings::new(Arc::clone(&config), self.local_names);
         self.resolver.keep_local(Arc::clone(&settings.local));
@@ -189,6 +189,7 @@ impl Service {
         if moved || old.config.dnssec.sha1_validates != config.dnssec.sha1_validates {
             cache.begin_era(moved);
         }
+        cache.failures.clear(); // by limits that may be others now
         cache.rrsets.reload(&config.cache);
         self.resolver.reload(&config);
         cache.stamps.change_all(); // no ready packet outlives the settings it was made by
