@@ -151,15 +151,15 @@ pub(crate) fn ask_tcp(to: SocketAddr, request: &[u8]) -> Reply {
 pub(crate) struct Program {
     child: Child,
     addresses: Vec<SocketAddr>,
-    said: Arc<Mutex<Vec<String>>>,
+    pub(crate) said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Program {
-    fn start(arguments: &[&str]) -> Program {
+    pub(crate) fn start(arguments: &[&str]) -> Program {
         Program::start_with(arguments, &[])
     }
 
-    fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Program {
+    pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cnamed"))
             .arg("serve")
             .args(arguments)
@@ -205,7 +205,7 @@ impl Program {
     }
 
     /// Waits for a line on stderr.
-    fn hears(&mut self, mut wanted: impl FnMut(&str) -> bool) -> String {
+    pub(crate) fn hears(&mut self, mut wanted: impl FnMut(&str) -> bool) -> String {
         let mut heard = None;
         until(PATIENCE, || {
             heard = self.said.lock().unwrap().iter().find(|line| wanted(line)).cloned();
@@ -219,7 +219,7 @@ impl Program {
     }
 
     /// Its exit code and how long it took.
-    fn ends(&mut self) -> (Option<i32>, Duration) {
+    pub(crate) fn ends(&mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
         let mut status = None;
         until(PATIENCE, || {

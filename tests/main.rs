@@ -14,6 +14,7 @@ mod gate;
 mod lab;
 mod late;
 mod layers;
+mod mistakes;
 mod mute;
 mod nested;
 mod persist;

@@ -2,11 +2,12 @@
 //!
 //! Knows: where RFC 5011's state is, that a damaged one is worse than none (a key that was revoked
 //! would be trusted again), which settings cannot lead to a proof. Does not know: what the state
-//! says (`dnssec::rollover`). Shown by: the tests below, `binary::*trust*`.
+//! says (`dnssec::rollover`). Shown by: the tests below, `binary::*trust*`, `mistakes::*state*`.
 
 use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::complain;
 use crate::config::Config;
 use crate::dnssec::Reason;
 use crate::dnssec::anchors::TrustAnchors;
@@ -23,46 +24,29 @@ const BUILT: &str = env!("CNAMED_BUILT");
 pub(super) struct StateFile(Option<PathBuf>);
 
 impl StateFile {
-    /// Where the configuration wants it.
+    /// Where the configuration wants it, also when nothing is validated: a reload may change that, and what
+    /// was revoked must be known then.
     pub(super) fn of(config: &Config) -> StateFile {
-        let wanted = config.dnssec.validation;
-        StateFile(config.dnssec.trust_anchor_state.clone().filter(|_| wanted))
+        StateFile(config.dnssec.trust_anchor_state.clone())
     }
 
-    /// What it says; nothing when it is not there yet.
+    /// What it says; nothing when it is not there yet, and can be.
     ///
     /// # Errors
     /// Says what is wrong with it, and what to do.
     pub(super) fn read(&self) -> Result<Vec<TrustPoint>, String> {
         let Some(path) = &self.0 else { return Ok(Vec::new()) };
-        let file = match files::open(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return self.try_folder().map(|()| Vec::new());
-            }
-            Ok(Some(file)) => file,
-            Ok(None) => return Err(self.unfit("it is no regular file")),
-            Err(e) => return Err(self.unfit(&e.to_string())),
-        };
-        let mut text = String::new();
-        match file.take(MAX_OCTETS + 1).read_to_string(&mut text) {
-            Ok(length) if length as u64 > MAX_OCTETS => Err(self.unfit("it is larger than 4 MiB")),
-            Ok(_) => rollover::read(&text).map_err(|what| self.unfit(&what)),
-            Err(e) => Err(self.unfit(&e.to_string())),
+        match read(path) {
+            Ok(Some(points)) => Ok(points),
+            Ok(None) => self.try_folder().map(|()| Vec::new()),
+            Err(why) => Err(format!("dnssec.trust-anchor-state: {}", unfit(path, &why))),
         }
-    }
-
-    fn unfit(&self, what: &str) -> String {
-        let path = self.0.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        format!(
-            "dnssec.trust-anchor-state: {path} cannot be used: {what}. Put back a good copy, or remove it to begin \
-             again with the configured anchors"
-        )
     }
 
     /// The file is not there: can it be?
     fn try_folder(&self) -> Result<(), String> {
         let Some(path) = &self.0 else { return Ok(()) };
-        replace::try_folder(path).map_err(|e| {
+        files::place(path).and_then(|place| replace::try_folder(&place)).map_err(|e| {
             format!(
                 "dnssec.trust-anchor-state: {} cannot be written: {e}. Name a file elsewhere",
                 path.display()
@@ -73,10 +57,47 @@ impl StateFile {
     /// Keeps it. Failing is told, and stops nothing.
     pub(super) fn write(&self, text: &str) {
         let Some(path) = &self.0 else { return };
-        if let Err(e) = replace::replace(path, |mut file| file.write_all(text.as_bytes())) {
+        let write = |place: PathBuf| replace::replace(&place, |mut file| file.write_all(text.as_bytes()));
+        if let Err(e) = files::place(path).and_then(write) {
             tracing::error!("dnssec.trust-anchor-state: {} cannot be written: {e}", path.display());
         }
     }
+}
+
+/// What the file of a service says, for a command that only looks on: its user may be another one, and the
+/// service is not to be disturbed. What cannot be used is told, and the configured anchors are.
+pub(super) fn known(command: &str, config: &Config) -> Vec<TrustPoint> {
+    let Some(path) = &config.dnssec.trust_anchor_state else { return Vec::new() };
+    if !config.dnssec.validation {
+        return Vec::new();
+    }
+    read(path).map(Option::unwrap_or_default).unwrap_or_else(|why| {
+        let path = path.display();
+        complain(&format!(
+            "cnamed {command}: dnssec.trust-anchor-state: {path} is not used: {why}; trusted are the configured anchors"
+        ));
+        Vec::new()
+    })
+}
+
+/// `None`: there is no file.
+fn read(path: &Path) -> io::Result<Option<Vec<TrustPoint>>> {
+    let file = match files::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?.ok_or_else(|| io::Error::other("it is no regular file"))?,
+    };
+    let mut text = String::new();
+    if file.take(MAX_OCTETS + 1).read_to_string(&mut text)? as u64 > MAX_OCTETS {
+        return Err(io::Error::other("it is larger than 4 MiB"));
+    }
+    rollover::read(&text).map(Some).map_err(io::Error::other)
+}
+
+fn unfit(path: &Path, why: &io::Error) -> String {
+    format!(
+        "{} cannot be used: {why}. Put back a good copy, or remove it to begin again with the configured anchors",
+        path.display()
+    )
 }
 
 /// What cannot lead to a proof, one sentence each.

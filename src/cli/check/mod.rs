@@ -18,7 +18,7 @@ use futures_util::stream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Builder;
 
-use super::anchors::StateFile;
+use super::anchors;
 use super::trace::show::colour;
 use super::{BAD_USAGE, CheckArgs, CheckFormat, complain, serve, tell};
 use crate::config::Config;
@@ -74,8 +74,8 @@ fn check(args: &CheckArgs) -> Result<ExitCode, Refused> {
     };
     let mut config = super::configuration(args.config.as_deref()).map_err(Refused::Complained)?;
     let network = network(args, &mut config)?;
-    let points = StateFile::of(&config).read()?;
     let wanted = names::wanted(&args.names)?;
+    let points = anchors::known("check", &config);
     let runtime =
         Builder::new_current_thread().enable_all().build().map_err(|e| format!("cannot start: {e}"))?;
     let world = World { network, clock: Clock::system(), rng: Rng::os() };

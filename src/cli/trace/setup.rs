@@ -10,8 +10,7 @@ use super::Refused;
 use super::args::TraceArgs;
 use super::progress::watched;
 use super::tape::{Recorded, Replayed};
-use crate::cli::anchors::StateFile;
-use crate::cli::{complain, configuration, serve};
+use crate::cli::{anchors, complain, configuration, serve};
 use crate::config::{Config, Route, RouteKind};
 use crate::dnssec::rollover::TrustPoint;
 use crate::idn;
@@ -68,7 +67,7 @@ impl Setup {
             setup.tape = Tape::Recorded(Recorded::new(file, Arc::clone(&setup.network))?);
         } else if args.replay.is_none() {
             // A recording cannot hold it.
-            setup.points = StateFile::of(&setup.config).read()?;
+            setup.points = anchors::known("trace", &setup.config);
         }
         Ok(setup)
     }
