@@ -185,3 +185,48 @@ fn a_link_to_a_state_is_followed_and_stays() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("is a symbolic link that leads nowhere"), "{said}");
 }
+
+// ------------------------------------------------------------------------------------ config check
+
+#[test]
+fn config_check_looks_at_the_files_that_serving_would_begin_with() {
+    let folder = Folder::new("config-check");
+    let config = folder.path("cnamed.toml");
+    let check = |settings: &str| {
+        fs::write(&config, settings).unwrap();
+        let checked = cnamed(&["config", "check", &config]);
+        (checked.status.code(), text(&checked.stdout).replace(&folder.0.display().to_string(), ""))
+    };
+    let state = "[dnssec]\ntrust-anchor-state = \"anchors.state\"\n";
+    let cache = "[cache]\nfile = \"cache.bin\"\n";
+    assert_eq!(check(state), (Some(0), "/cnamed.toml: no errors\n".to_owned()));
+    assert_eq!(check(cache), (Some(0), "/cnamed.toml: no errors\n".to_owned()));
+    assert_eq!(folder.names(), ["cnamed.toml"], "nothing is written");
+    fs::write(folder.path("anchors.state"), TRUSTED).unwrap();
+    assert_eq!(check(state).0, Some(0));
+    fs::write(folder.path("anchors.state"), "garbage\n").unwrap();
+    fs::write(folder.path("cache.bin"), "127.0.0.1 localhost\n").unwrap();
+    for (settings, told) in [
+        (
+            state,
+            "/cnamed.toml:2:22: dnssec.trust-anchor-state = \"anchors.state\": /anchors.state cannot be used: expected",
+        ),
+        (
+            "[dnssec]\nvalidation = false\ntrust-anchor-state = \"anchors.state\"\n",
+            "/cnamed.toml:3:22: dnssec.trust-anchor-state = \"anchors.state\": /anchors.state cannot be used: expected",
+        ),
+        (cache, "/cnamed.toml:2:8: cache.file = \"cache.bin\": /cache.bin was not written by cnamed"),
+        (
+            "[cache]\nfile = \"no/where\"\n",
+            "/cnamed.toml:2:8: cache.file = \"no/where\": there is no folder /no: create it",
+        ),
+        (
+            "[dnssec]\ntrust-anchor-state = \"no/where\"\n",
+            "/cnamed.toml:2:22: dnssec.trust-anchor-state = \"no/where\": there is no folder /no: create it",
+        ),
+    ] {
+        let (code, said) = check(settings);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.starts_with(told), "{said}");
+    }
+}

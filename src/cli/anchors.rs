@@ -80,8 +80,11 @@ pub(super) fn known(command: &str, config: &Config) -> Vec<TrustPoint> {
     })
 }
 
-/// `None`: there is no file.
-fn read(path: &Path) -> io::Result<Option<Vec<TrustPoint>>> {
+/// What the file at `path` says; `None`: there is none.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<TrustPoint>>> {
     let file = match files::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?.ok_or_else(|| io::Error::other("it is no regular file"))?,
@@ -93,7 +96,8 @@ fn read(path: &Path) -> io::Result<Option<Vec<TrustPoint>>> {
     rollover::read(&text).map(Some).map_err(io::Error::other)
 }
 
-fn unfit(path: &Path, why: &io::Error) -> String {
+/// Says so, with a remedy.
+pub(super) fn unfit(path: &Path, why: &io::Error) -> String {
     format!(
         "{} cannot be used: {why}. Put back a good copy, or remove it to begin again with the configured anchors",
         path.display()

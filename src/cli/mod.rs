@@ -153,8 +153,8 @@ pub enum ConfigCommand {
     /// Check a configuration file
     ///
     /// Prints every error with file, line, column, key, value and what was expected. Files that the
-    /// configuration names are read as well; nothing is bound or sent. Exit code 0: no errors;
-    /// 1: errors; 2: bad usage.
+    /// configuration names are read as well, and those that serving writes must have a folder; nothing
+    /// is written, bound or sent. Exit code 0: no errors; 1: errors; 2: bad usage.
     #[command(after_help = "\
 Examples:
   cnamed config check /etc/cnamed/cnamed.toml

@@ -72,19 +72,41 @@ impl fmt::Display for ConfigErrors {
 }
 impl std::error::Error for ConfigErrors {}
 
+/// What is wrong with the value of a setting for somebody who knows more than its name and bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Fault {
+    pub table: &'static str,
+    pub key: &'static str,
+    pub what: String,
+}
+
+/// Looks for such faults in a configuration that is right otherwise.
+pub type Look<'l> = &'l dyn Fn(&Config) -> Vec<Fault>;
+
 impl Config {
     /// The configuration in the file at `path`, and what the files say that it names. Waits for those
     /// that are pipes.
     pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
-        Config::read(path, Pipes::Awaited)
+        Config::read(path, Pipes::Awaited, &|_| Vec::new())
     }
 
     /// The same while somebody is served: what may have to be waited for is an error.
     pub fn reload(path: &Path) -> Result<Config, ConfigErrors> {
-        Config::read(path, Pipes::Refused)
+        Config::read(path, Pipes::Refused, &|_| Vec::new())
     }
 
-    fn read(path: &Path, pipes: Pipes) -> Result<Config, ConfigErrors> {
+    /// As [`Config::load`]; what `look` finds is an error like any other.
+    pub fn check(path: &Path, look: Look<'_>) -> Result<Config, ConfigErrors> {
+        Config::read(path, Pipes::Awaited, look)
+    }
+
+    /// As [`Config::parse`]; what `look` finds is an error like any other.
+    pub fn check_text(text: &str, path: &Path, look: Look<'_>) -> Result<Config, ConfigErrors> {
+        Config::parse_with(text, path, Pipes::Awaited, look)
+    }
+
+    fn read(path: &Path, pipes: Pipes, look: Look<'_>) -> Result<Config, ConfigErrors> {
         let text = values::read_file(path, pipes).map_err(|what| {
             let file = path.display().to_string();
             let what =
@@ -92,15 +114,15 @@ impl Config {
             let (key, value) = (String::new(), String::new());
             ConfigErrors(vec![ConfigError { file, position: None, key, value, what }])
         })?;
-        Config::parse_with(&text, path, pipes)
+        Config::parse_with(&text, path, pipes, look)
     }
 
     /// The configuration in `text`; `path` is for messages, and what relative paths start from.
     pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
-        Config::parse_with(text, path, Pipes::Awaited)
+        Config::check_text(text, path, &|_| Vec::new())
     }
 
-    fn parse_with(text: &str, path: &Path, pipes: Pipes) -> Result<Config, ConfigErrors> {
+    fn parse_with(text: &str, path: &Path, pipes: Pipes, look: Look<'_>) -> Result<Config, ConfigErrors> {
         let (table, syntax) = DeTable::parse_recoverable(text);
         let mut reader = Reader {
             text,
@@ -117,6 +139,10 @@ impl Config {
                 reader.config.dnssec.anchors = anchors;
             }
             reader.combinations();
+            if reader.errors.is_empty() {
+                let found = look(&reader.config);
+                reader.faults(found);
+            }
         }
         for error in syntax {
             let span = error.span().unwrap_or_default();
@@ -338,17 +364,23 @@ impl Reader<'_> {
         let mut faults = Vec::new();
         let resolver = &self.config.resolver;
         if !resolver.ipv4 && !resolver.ipv6 {
-            let what = "expected ipv4 or ipv6 to be true: else no server is reached";
-            faults.push(("resolver", "ipv6", self.place("resolver", "ipv6"), what));
+            let what = "expected ipv4 or ipv6 to be true: else no server is reached".to_owned();
+            faults.push(Fault { table: "resolver", key: "ipv6", what });
         }
         if self.config.cache.min_ttl > self.config.cache.max_ttl {
-            let what = "expected at most cache.max-ttl";
-            faults.push(("cache", "min-ttl", self.place("cache", "min-ttl"), what));
+            let what = "expected at most cache.max-ttl".to_owned();
+            faults.push(Fault { table: "cache", key: "min-ttl", what });
         }
-        for (table, key, span, what) in faults {
-            // Defaults agree with each other, so these stand in the file.
+        self.faults(faults);
+    }
+
+    /// Notes what is wrong with values that are right on their own.
+    fn faults(&mut self, faults: Vec<Fault>) {
+        for Fault { table, key, what } in faults {
+            let span = self.place(table, key);
+            // Defaults agree with each other and name no files, so these stand in the file.
             let at = span.as_ref().map_or(0, |span| span.start);
-            self.fault(&format!("{table}.{key}"), at, span, what.to_owned());
+            self.fault(&format!("{table}.{key}"), at, span, what);
         }
     }
 }
