@@ -230,3 +230,25 @@ fn config_check_looks_at_the_files_that_serving_would_begin_with() {
         assert!(said.starts_with(told), "{said}");
     }
 }
+
+// ------------------------------------------------------------------------------------------- stdout
+
+#[test]
+fn checking_ends_when_nobody_reads_on() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cnamed"))
+        .args(["check", "--lab"])
+        .stdin(Stdio::piped())
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let names: String = (0..50_000).map(|n| format!("n{n}.example.com\n")).collect();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), names.as_bytes()).unwrap();
+    std::io::Read::read_exact(&mut reader, &mut [0; 10]).unwrap();
+    drop(reader);
+    let ended = until(PATIENCE / 5, || child.try_wait().unwrap().is_some());
+    _ = child.kill();
+    _ = child.wait();
+    assert!(ended, "it goes on");
+}

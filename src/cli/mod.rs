@@ -190,15 +190,17 @@ pub fn configuration(path: Option<&Path>) -> Result<Config, ExitCode> {
     })
 }
 
-/// Writes a result and a newline to stdout. That nobody reads any more (`| head`) is no error; that
-/// it cannot be kept ends the program, or half a result would pass for a whole one.
-pub fn tell(result: &str) {
+/// Writes a result and a newline to stdout. That nobody reads any more (`| head`) is no error, and `false`:
+/// more results are of no use. That it cannot be kept ends the program, or half a result would pass for a
+/// whole one.
+pub fn tell(result: &str) -> bool {
     match writeln!(io::stdout(), "{}", result.trim_end_matches('\n')) {
-        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+        Ok(()) => true,
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => false,
+        Err(why) => {
             complain(&format!("cnamed: cannot write to stdout: {why}"));
             std::process::exit(BAD_USAGE.into());
         }
-        _ => {}
     }
 }
 

@@ -123,6 +123,8 @@ enum Ended {
     Interrupted,
     /// The first name showed that nobody can be reached.
     WithoutNetwork,
+    /// Nobody reads on.
+    Unread,
 }
 
 /// Checks every name, [`AT_ONCE`] at a time, and shows each in its turn.
@@ -146,9 +148,12 @@ async fn all(wanted: &Wanted, new: &dyn Fn() -> Inspector, lists: &Lists, shown:
         };
         let Some(Inspected { case, is_offline }) = next else { return Ended::Whole };
         let is_first = shown.summary.names == 0;
-        shown.show(lint::check(&case, lists));
+        let is_read = shown.show(lint::check(&case, lists));
         if is_offline && is_first {
             return Ended::WithoutNetwork;
+        }
+        if !is_read {
+            return Ended::Unread;
         }
     }
 }
@@ -177,9 +182,10 @@ impl Shown {
         Shown { format, summary: Summary::default(), of, kept: Vec::new(), bar }
     }
 
-    fn show(&mut self, checked: Checked) {
+    /// `false`: nobody reads on.
+    fn show(&mut self, checked: Checked) -> bool {
         self.summary.add(&checked);
-        match self.format {
+        let is_read = match self.format {
             CheckFormat::Text => {
                 let text = lint::text::render(&checked, colour());
                 match &self.bar {
@@ -187,11 +193,15 @@ impl Shown {
                     None => tell(&text),
                 }
             }
-            CheckFormat::Json => self.kept.push(checked),
-        }
+            CheckFormat::Json => {
+                self.kept.push(checked);
+                true
+            }
+        };
         if let Some(bar) = &self.bar {
             bar.inc(1);
         }
+        is_read
     }
 
     fn finish(&mut self) {
@@ -203,7 +213,9 @@ impl Shown {
                 tell(&self.summary.line(self.of));
             }
             CheckFormat::Text => {}
-            CheckFormat::Json => tell(&lint::json::render(&self.kept, self.summary.names == self.of)),
+            CheckFormat::Json => {
+                tell(&lint::json::render(&self.kept, self.summary.names == self.of));
+            }
         }
     }
 }
