@@ -231,6 +231,30 @@ fn config_check_looks_at_the_files_that_serving_would_begin_with() {
     }
 }
 
+// ---------------------------------------------------------------------------------------- addresses
+
+fn is_said(lines: &[String], what: &str) -> bool {
+    lines.iter().any(|line| line.contains(what))
+}
+
+#[test]
+fn a_source_address_that_is_not_this_machines_ends_the_start() {
+    let config = file("source.toml", "[resolver]\nsource-addresses = [\"127.0.0.9\", \"192.0.2.253\"]\n");
+    let (code, said) = refuses(&["--listen", "127.0.0.1:0", "--config", config.path()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cnamed: cannot ask from 192.0.2.253: ") && !said.contains("ready"), "{said}");
+    assert!(said.contains("resolver.source-addresses"), "{said}");
+    // No socket is opened in the embedded world, nor of a family that is switched off.
+    let mut program = Program::lab_with(&config);
+    let text = "[resolver]\nsource-addresses = [\"192.0.2.254\"]\n";
+    let lines = reload(&mut program, &config, text);
+    assert!(is_said(&lines, "resolver.source-addresses changed: takes effect after a restart"), "{lines:?}");
+    config.rewrite("[resolver]\nipv6 = false\nsource-addresses = [\"2001:db8::253\"]\n");
+    let mut program = Program::start(&["--listen", "127.0.0.1:0", "--config", config.path()]);
+    let lines = reload(&mut program, &config, text);
+    assert!(is_said(&lines, "cannot ask from 192.0.2.254"), "{lines:?}");
+}
+
 // ------------------------------------------------------------------------------------------- stdout
 
 #[test]

@@ -26,14 +26,14 @@ use tracing_subscriber::EnvFilter;
 use super::anchors::{self, StateFile};
 use super::saver::Saver;
 use super::{ServeArgs, complain};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::lab;
 use crate::server::Service;
 use crate::server::connections::Connections;
 use crate::server::door::Door;
 use crate::server::load::Stop;
 use crate::server::worker::{self, Listeners};
-use crate::upstream::{Sockets, descriptors};
+use crate::upstream::{Sockets, descriptors, sockets};
 use crate::world::{Clock, Network, Rng, World};
 
 /// How long workers may answer what is in flight after SIGTERM. contract.md promises the end within
@@ -66,6 +66,9 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
     let threads = worker_count(&config);
     let descriptors = descriptors::raise_limit(); // before the listeners, which may be many
     refuse_too_few(descriptors, threads, config.server.listen.len())?;
+    if lab.is_none() {
+        try_sources(&config.resolver)?;
+    }
     let (listeners, bound) = bind_all(args, &config, threads)?;
     let fixed = fixed_descriptors(threads, bound.len());
     let share = descriptors::share(descriptors, fixed);
@@ -273,6 +276,22 @@ fn bind_all(
 
 fn is_missing(reason: &io::Error) -> bool {
     reason.kind() == io::ErrorKind::AddrNotAvailable || reason.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}
+
+/// Binds a socket to each address from which servers are to be asked: with one that is not this machine's
+/// questions would fail, and nothing else would say why.
+fn try_sources(resolver: &config::Resolver) -> Result<(), String> {
+    let is_used = |source: &&IpAddr| if source.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 };
+    for source in resolver.source_addresses.iter().filter(is_used) {
+        sockets::try_source(*source).map_err(|reason| {
+            let nobody_has_it = if is_missing(&reason) { "No interface here has this address: " } else { "" };
+            format!(
+                "cannot ask from {source}: {reason}. {nobody_has_it}correct resolver.source-addresses, or leave it \
+                 out for the system's choice"
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// The line that contract.md promises, whatever the log's filter, and systemd's word for it.
@@ -506,6 +525,12 @@ fn reload(service: &Service, started: &mut Started<'_>, read: Result<Config, Str
         Ok(read) => {
             let mut new = with_arguments(read, started.args, started.lab.as_deref());
             warn_if_restart_needed(&started.config, &new);
+            if started.lab.is_none()
+                && new.resolver.source_addresses != started.config.resolver.source_addresses
+                && let Err(why) = try_sources(&new.resolver)
+            {
+                tracing::warn!("that restart would fail: {why}");
+            }
             // What stands in another file would have to be read first.
             new.dnssec.trust_anchor_state.clone_from(&started.config.dnssec.trust_anchor_state);
             complain_of_trust(&new);

@@ -238,7 +238,8 @@ pub const SETTINGS: &[Setting] = &[
         table: "resolver",
         key: "source-addresses",
         kind: Kind::Addresses { field: |c| &mut c.resolver.source_addresses },
-        help: "Local addresses from which servers are asked. Empty: the system chooses.",
+        help: "Local addresses from which servers are asked, all of them this machine's, or cnamed does not start. \
+               Empty: the system chooses.",
     },
     Setting {
         table: "resolver",

@@ -182,6 +182,15 @@ pub fn is_global_v6(line: &str) -> bool {
     line.starts_with(['2', '3'])
 }
 
+/// Can servers be asked from this address?
+///
+/// # Errors
+/// When no socket can be bound to it.
+pub fn try_source(source: IpAddr) -> io::Result<()> {
+    let address = SocketAddr::new(source, 0);
+    datagram_socket(address)?.bind(&address.into())
+}
+
 fn datagram_socket(to: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))
 }
