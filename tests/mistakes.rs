@@ -255,6 +255,43 @@ fn a_source_address_that_is_not_this_machines_ends_the_start() {
     assert!(is_said(&lines, "cannot ask from 192.0.2.254"), "{lines:?}");
 }
 
+// ---------------------------------------------------------------------------------------- listening
+
+/// A port that nobody has.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn listening_twice_on_an_address_is_refused_in_a_file_and_on_the_command_line() {
+    let port = free_port();
+    let many: Vec<String> = (1..=65).map(|n| format!("127.0.1.{n}:{port}")).collect();
+    let [one, any, group] = ["127.0.0.1", "0.0.0.0", "224.0.0.1"].map(|address| format!("{address}:{port}"));
+    for (addresses, told) in [
+        (vec![one.clone(), one.clone()], "expected each entry once: remove the second".to_owned()),
+        (vec![one.clone(), any.clone()], format!("{any} has {one} in it: expected one of them")),
+        (vec![any.clone(), one.clone()], format!("{any} has {one} in it: expected one of them")),
+        (vec![group], "expected a list of 1 to 64 addresses with ports".to_owned()),
+        (many, "expected a list of 1 to 64 addresses with ports".to_owned()),
+    ] {
+        let config = file("listen.toml", &format!("[server]\nlisten = {addresses:?}\n"));
+        let checked = cnamed(&["config", "check", config.path()]);
+        let said = text(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(1), "{addresses:?}");
+        assert!(said.contains("server.listen = ") && said.contains(&told), "{said}");
+        let mut arguments = vec!["--lab"];
+        addresses.iter().for_each(|address| arguments.extend(["--listen", address]));
+        let (code, said) = refuses(&arguments);
+        assert_eq!(code, Some(2), "{addresses:?}: {said}");
+        assert!(said.starts_with("cnamed serve: --listen") && said.contains(&told), "{said}");
+    }
+    // Any free port is another one each time, and so is the same one of the other family.
+    let config = file("listen.toml", "[server]\nlisten = [\"0.0.0.0:0\", \"127.0.0.1:0\"]\n");
+    drop(Program::start(&["--lab", "--config", config.path()]));
+    config.rewrite(&format!("[server]\nlisten = [\"[::]:{port}\", \"127.0.0.1:{port}\"]\n"));
+    assert_eq!(cnamed(&["config", "check", config.path()]).status.code(), Some(0));
+}
+
 // ------------------------------------------------------------------------------------------- stdout
 
 #[test]

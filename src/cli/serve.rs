@@ -25,7 +25,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::anchors::{self, StateFile};
 use super::saver::Saver;
-use super::{ServeArgs, complain};
+use super::{BAD_USAGE, ServeArgs, complain};
 use crate::config::{self, Config};
 use crate::lab;
 use crate::server::Service;
@@ -50,6 +50,10 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    if let Err(why) = listen_arguments(args) {
+        complain(&why);
+        return ExitCode::from(BAD_USAGE);
+    }
     match start(args, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -126,6 +130,17 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         // Taking a large cache apart, entry by entry, would take longer than all the rest.
         std::mem::forget(Arc::clone(service.resolver().cache()));
         ended
+    })
+}
+
+/// `--listen` is judged as `server.listen` is.
+fn listen_arguments(args: &ServeArgs) -> Result<(), String> {
+    if args.listen.is_empty() {
+        return Ok(());
+    }
+    Config::check_listen(&args.listen).map_err(|errors| {
+        let lines = errors.0.iter().map(|e| format!("cnamed serve: --listen {}: {}", e.value, e.what));
+        lines.collect::<Vec<_>>().join("\n")
     })
 }
 

@@ -7,6 +7,7 @@
 mod values;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
 
@@ -104,6 +105,15 @@ impl Config {
     /// As [`Config::parse`]; what `look` finds is an error like any other.
     pub fn check_text(text: &str, path: &Path, look: Look<'_>) -> Result<Config, ConfigErrors> {
         Config::parse_with(text, path, Pipes::Awaited, look)
+    }
+
+    /// Judges addresses of the command line as `server.listen` is judged.
+    ///
+    /// # Errors
+    /// Says which are wrong, and what was expected; where they would stand in a file means nothing.
+    pub fn check_listen(addresses: &[SocketAddr]) -> Result<(), ConfigErrors> {
+        let listed: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+        Config::parse(&format!("[server]\nlisten = {listed:?}\n"), Path::new("")).map(|_| ())
     }
 
     fn read(path: &Path, pipes: Pipes, look: Look<'_>) -> Result<Config, ConfigErrors> {

@@ -64,8 +64,8 @@ impl Kind {
             Kind::Path { .. } | Kind::Hints { .. } => "a path, as text".to_owned(),
             Kind::Sockets { .. } => {
                 format!(
-                    "a list of 1 to {MAX_ADDRESSES} addresses with ports, each once, as in \"127.0.0.1:53\" or \
-                     \"[::1]:53\""
+                    "a list of 1 to {MAX_ADDRESSES} addresses with ports, each once and none beside one that it is \
+                     in, as in \"127.0.0.1:53\" or \"[::1]:53\""
                 )
             }
             Kind::Addresses { .. } => sized(MAX_ADDRESSES, "addresses without ports, as in \"192.0.2.1\""),
@@ -146,11 +146,12 @@ pub(super) fn path(value: &Value<'_>, file: &Path) -> Result<PathBuf, Wrong> {
     Ok(file.parent().map_or_else(|| PathBuf::from(text), |folder| folder.join(text)))
 }
 
-/// A list of texts, each read by `read`; every wrong one is told.
+/// A list of texts, each read by `read`, which says what is wrong if it knows better than the setting's kind;
+/// every wrong one is told.
 fn list<T: PartialEq>(
     value: &Value<'_>,
     count: RangeInclusive<usize>,
-    read: impl Fn(&str) -> Option<T>,
+    read: impl Fn(&str) -> Result<T, Option<String>>,
 ) -> Result<Vec<T>, Vec<Wrong>> {
     let DeValue::Array(items) = value.get_ref() else { return Err(vec![Wrong::unexpected(value)]) };
     if !count.contains(&items.len()) {
@@ -158,30 +159,56 @@ fn list<T: PartialEq>(
     }
     let (mut good, mut wrong) = (Vec::new(), Vec::new());
     for item in items.iter() {
-        match item.get_ref().as_str().and_then(&read) {
-            Some(read) if good.contains(&read) => {
+        match item.get_ref().as_str().ok_or(None).and_then(&read) {
+            Ok(read) if good.contains(&read) => {
                 wrong.push(Wrong::because(item, "expected each entry once: remove the second"));
             }
-            Some(read) => good.push(read),
-            None => wrong.push(Wrong::unexpected(item)),
+            Ok(read) => good.push(read),
+            Err(what) => wrong.push(Wrong { span: item.span(), what }),
         }
     }
     if wrong.is_empty() { Ok(good) } else { Err(wrong) }
 }
 
 pub(super) fn sockets(value: &Value<'_>) -> Result<Vec<SocketAddr>, Vec<Wrong>> {
-    list(value, 1..=MAX_ADDRESSES, |text| text.parse().ok().filter(|s: &SocketAddr| !s.ip().is_multicast()))
+    let sockets = list(value, 1..=MAX_ADDRESSES, |text| {
+        text.parse().ok().filter(|s: &SocketAddr| !s.ip().is_multicast()).ok_or(None)
+    })?;
+    let items = value.get_ref().as_array().into_iter().flat_map(|items| items.iter());
+    let wrong: Vec<Wrong> = items
+        .zip(&sockets)
+        .enumerate()
+        .filter_map(|(at, (item, address))| {
+            let (any, one) = sockets.iter().take(at).find_map(|other| one_in_other(address, other))?;
+            let what = format!("{any} has {one} in it: expected one of them, or another port");
+            Some(Wrong::because(item, what))
+        })
+        .collect();
+    if wrong.is_empty() { Ok(sockets) } else { Err(wrong) }
+}
+
+/// Of two addresses the one that stands for all of its family, when the other is one of them: the system lets
+/// nobody have both. IPv4 is nowhere in `[::]`, as listeners are opened.
+fn one_in_other<'a>(a: &'a SocketAddr, b: &'a SocketAddr) -> Option<(&'a SocketAddr, &'a SocketAddr)> {
+    let same_port = a.port() == b.port() && a.port() != 0 && a.is_ipv4() == b.is_ipv4();
+    match (a.ip().is_unspecified(), b.ip().is_unspecified()) {
+        (true, false) if same_port => Some((a, b)),
+        (false, true) if same_port => Some((b, a)),
+        _ => None,
+    }
 }
 
 pub(super) fn addresses(value: &Value<'_>) -> Result<Vec<IpAddr>, Vec<Wrong>> {
-    list(value, 0..=MAX_ADDRESSES, |text| text.parse().ok().filter(|a: &IpAddr| !a.is_multicast()))
+    list(value, 0..=MAX_ADDRESSES, |text| {
+        text.parse().ok().filter(|a: &IpAddr| !a.is_multicast()).ok_or(None)
+    })
 }
 
 pub(super) fn networks(value: &Value<'_>) -> Result<Vec<IpNet>, Vec<Wrong>> {
     list(value, 0..=MAX_NETWORKS, |text| {
         let network = text.parse::<IpNet>().ok();
         // Host bits mean nothing in a network.
-        network.map(|n| n.trunc()).or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+        network.map(|n| n.trunc()).or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).ok_or(None)
     })
 }
 
@@ -191,7 +218,7 @@ pub(super) fn zone(value: &Value<'_>) -> Result<Name, Vec<Wrong>> {
 }
 
 pub(super) fn zones(value: &Value<'_>) -> Result<Vec<Name>, Vec<Wrong>> {
-    list(value, 0..=MAX_ZONES, |text| text.parse().ok())
+    list(value, 0..=MAX_ZONES, |text| text.parse().map_err(|_| None))
 }
 
 /// Is it the second of two words?
@@ -225,14 +252,15 @@ pub(super) fn anchors(value: &Value<'_>) -> Result<Vec<AnchorRecord>, Vec<Wrong>
 }
 
 pub(super) fn servers(value: &Value<'_>) -> Result<Vec<SocketAddr>, Vec<Wrong>> {
-    list(value, 1..=MAX_ADDRESSES, |text| {
+    let server = |text: &str| {
         let plain = |t: &str| t.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, DNS_PORT));
         let bracketed = || text.strip_prefix('[')?.strip_suffix(']').and_then(plain);
         let server = text.parse().ok().or_else(|| plain(text)).or_else(bracketed)?;
         let ip = server.ip();
         let unicast = !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::from([255; 4]);
         (unicast && server.port() != 0).then_some(server)
-    })
+    };
+    list(value, 1..=MAX_ADDRESSES, |text| server(text).ok_or(None))
 }
 
 /// What becomes of a pipe, or of a device, where a file is to be read.
