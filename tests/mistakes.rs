@@ -292,6 +292,19 @@ fn listening_twice_on_an_address_is_refused_in_a_file_and_on_the_command_line() 
     assert_eq!(cnamed(&["config", "check", config.path()]).status.code(), Some(0));
 }
 
+// -------------------------------------------------------------------------------------------- names
+
+#[test]
+fn names_in_other_scripts_mean_what_they_mean_to_people() {
+    let text = "[[stub]]\nzone = \"m\u{fc}nchen.lint.example\"\nservers = [\"127.77.77.77\"]\n";
+    let config = file("idn.toml", text);
+    let traced = cnamed(&["trace", "--lab", "--config", config.path(), "xn--mnchen-3ya.lint.example"]);
+    assert_eq!(traced.status.code(), Some(1), "nobody is there: {}", crate::binary::text(&traced.stdout));
+    let server = "m\u{fc}nchen.lint.example=127.77.77.77";
+    let traced = cnamed(&["trace", "--lab", "--server", server, "xn--mnchen-3ya.lint.example"]);
+    assert_eq!(traced.status.code(), Some(1), "nobody is there: {}", crate::binary::text(&traced.stdout));
+}
+
 // ------------------------------------------------------------------------------------------- stdout
 
 #[test]

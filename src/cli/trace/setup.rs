@@ -148,7 +148,8 @@ impl Setup {
 fn start_at(text: &str) -> Result<(Name, SocketAddr), String> {
     let (zone, server) = match text.split_once('=') {
         Some((zone, server)) => {
-            let zone = zone.parse().map_err(|e| format!("--server {text}: `{zone}` is not a zone: {e}"))?;
+            let zone =
+                idn::parse(zone).map_err(|e| format!("--server {text}: `{zone}` is not a zone: {e}"))?;
             (zone, server)
         }
         None => (Name::root(), text),
@@ -189,6 +190,7 @@ mod tests {
         assert_eq!((zone.is_root(), server.to_string().as_str()), (true, "192.0.2.53:53"));
         let (zone, server) = start_at("example.com=[2001:db8::53]:5353").unwrap();
         assert_eq!((zone.to_string().as_str(), server.port()), ("example.com.", 5353));
+        assert_eq!(start_at("münchen.example=192.0.2.53").unwrap().0.to_string(), "xn--mnchen-3ya.example.");
         assert!(start_at("a..b=192.0.2.53").unwrap_err().contains("`a..b` is not a zone"));
         assert!(start_at("ns.example.").unwrap_err().contains("expected one as in 192.0.2.53"));
     }

@@ -245,12 +245,47 @@ fn broken_trust_anchors_are_told_with_their_place() {
         ("trust-anchor-file = \"none\"", "2:21: dnssec.trust-anchor-file = \"none\": cannot open"),
         (
             "negative-trust-anchors = [\"a..b\"]",
-            "2:27: dnssec.negative-trust-anchors = \"a..b\": expected a list",
+            "2:27: dnssec.negative-trust-anchors = \"a..b\": expected a domain name: an empty label",
+        ),
+        (
+            "trust-anchors = [\"ü. DS 1 8 3 AA\"]",
+            "2:18: dnssec.trust-anchors = \"ü. DS 1 8 3 AA\": expected a DS or DNSKEY record, its owner as A-labels",
         ),
         ("sha1 = \"ignore\"", "2:8: dnssec.sha1 = \"ignore\": expected \"insecure\" or \"validate\""),
     ] {
         let found = errors(&format!("[dnssec]\n{line}\n"));
         assert!(found[0].starts_with(message) && found.len() == 1, "{found:?}");
+    }
+}
+
+#[test]
+fn names_are_taken_in_any_script_and_without_blank_space() {
+    let text = "\
+[[stub]]
+zone = \"MÜNCHEN.example\"
+servers = [\"192.0.2.1\"]
+[[forward]]
+zone = 'a\\032b'
+servers = [\"192.0.2.1\"]
+[dnssec]
+negative-trust-anchors = [\"日本語.example\", \"_tcp.example\"]
+";
+    let config = parse(text).unwrap();
+    let zones: Vec<String> = config.routes.iter().map(|route| route.zone.to_string()).collect();
+    assert_eq!(zones, ["a\\032b.", "xn--mnchen-3ya.example."]);
+    assert_eq!(config.dnssec.negative[0].to_string(), "xn--wgv71a119e.example.");
+    let twice = "[dnssec]\nnegative-trust-anchors = [\"münchen.example\", \"xn--mnchen-3ya.example\"]\n";
+    assert!(errors(twice)[0].contains("expected each entry once"), "{:?}", errors(twice));
+    for (name, why) in
+        [("a b", "blank space in a label"), ("a.\u{301}b", "it has characters"), (" a", "blank")]
+    {
+        let found = errors(&format!("[[stub]]\nzone = \"{name}\"\nservers = [\"192.0.2.1\"]\n"));
+        assert!(
+            found[0].starts_with(&format!("2:8: stub.zone = \"{name}\": expected a domain name: {why}")),
+            "{found:?}"
+        );
+        let found = errors(&format!("[dnssec]\nnegative-trust-anchors = [\"{name}\"]\n"));
+        assert!(found[0].contains(why), "{found:?}");
     }
 }
 

@@ -15,8 +15,8 @@ use super::{MAX_FILE, Value};
 use crate::config::anchors::{self, MAX_ANCHORS};
 use crate::config::settings::{DNS_PORT, Kind, MAX_ADDRESSES, MAX_NETWORKS, MAX_TEXT, MAX_ZONES};
 use crate::config::{AnchorRecord, show};
-use crate::files;
 use crate::wire::Name;
+use crate::{files, idn};
 
 /// A value that a setting does not take.
 pub(super) struct Wrong {
@@ -72,14 +72,14 @@ impl Kind {
             Kind::Networks { .. } => {
                 sized(MAX_NETWORKS, "networks or addresses, as in \"192.0.2.0/24\" or \"2001:db8::1\"")
             }
-            Kind::Zone { .. } => "a domain name, as text".to_owned(),
+            Kind::Zone { .. } => "a domain name in any script, as text".to_owned(),
             Kind::Servers { .. } => {
                 format!(
                     "a list of 1 to {MAX_ADDRESSES} unicast addresses, each once, as in \"192.0.2.53\", \
                      \"192.0.2.54:5353\" or \"[2001:db8::1]:53\""
                 )
             }
-            Kind::Zones { .. } => sized(MAX_ZONES, "domain names, each once"),
+            Kind::Zones { .. } => sized(MAX_ZONES, "domain names in any script, each once"),
             Kind::Anchors { .. } => sized(
                 MAX_ANCHORS,
                 "DS or DNSKEY records, each as text with owner, type and RDATA (TTL and class may stand as well)",
@@ -214,11 +214,19 @@ pub(super) fn networks(value: &Value<'_>) -> Result<Vec<IpNet>, Vec<Wrong>> {
 
 pub(super) fn zone(value: &Value<'_>) -> Result<Name, Vec<Wrong>> {
     let text = string(value).map_err(|wrong| vec![wrong])?;
-    text.parse().map_err(|e| vec![Wrong::because(value, format!("expected a domain name: {e}"))])
+    name(text).map_err(|what| vec![Wrong::because(value, what)])
+}
+
+/// A name in any script. Blank space is nearly always a slip, and such a name would silently match nothing.
+fn name(text: &str) -> Result<Name, String> {
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("expected a domain name: blank space in a label is written as \\032".to_owned());
+    }
+    idn::parse(text).map_err(|e| format!("expected a domain name: {e}"))
 }
 
 pub(super) fn zones(value: &Value<'_>) -> Result<Vec<Name>, Vec<Wrong>> {
-    list(value, 0..=MAX_ZONES, |text| text.parse().map_err(|_| None))
+    list(value, 0..=MAX_ZONES, |text| name(text).map_err(Some))
 }
 
 /// Is it the second of two words?
@@ -240,6 +248,13 @@ pub(super) fn anchors(value: &Value<'_>) -> Result<Vec<AnchorRecord>, Vec<Wrong>
             wrong.push(Wrong::unexpected(item));
             continue;
         };
+        // Master files know no scripts: such an owner would be octets that no zone is called by.
+        if text.split_whitespace().next().is_some_and(|owner| !owner.is_ascii()) {
+            let what =
+                "expected a DS or DNSKEY record, its owner as A-labels (xn--…) where it is in another script";
+            wrong.push(Wrong::because(item, what));
+            continue;
+        }
         match anchors::read(text, "record") {
             Ok(read) if read.is_empty() => {
                 wrong.push(Wrong::because(item, "expected a DS or DNSKEY record, as text"));
