@@ -292,6 +292,38 @@ fn listening_twice_on_an_address_is_refused_in_a_file_and_on_the_command_line() 
     assert_eq!(cnamed(&["config", "check", config.path()]).status.code(), Some(0));
 }
 
+// ------------------------------------------------------------------------------------------- reload
+
+#[test]
+fn a_reload_tells_what_waits_for_a_restart_as_long_as_it_waits() {
+    let port = free_port();
+    let a = format!("[server]\nlisten = [\"127.0.0.1:{port}\"]\n");
+    let b = "[server]\nlisten = [\"127.0.0.9:5300\"]\n";
+    let config = file("pending.toml", &a);
+    let mut program = Program::start(&["--lab", "--config", config.path()]);
+    for (settings, waits) in [(b, true), (b, true), (&a, false), (b, true)] {
+        let lines = reload(&mut program, &config, settings);
+        assert_eq!(
+            is_said(&lines, "server.listen changed: takes effect after a restart"),
+            waits,
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reload_that_opens_the_resolver_is_told_as_at_a_start() {
+    let port = free_port();
+    let settings =
+        |allow: &str| format!("[server]\nlisten = [\"0.0.0.0:{port}\"]\n[access]\nallow = [\"{allow}\"]\n");
+    let config = file("open.toml", &settings("127.0.0.0/8"));
+    let mut program = Program::start(&["--lab", "--config", config.path()]);
+    let is_open = |lines: &[String]| is_said(lines, "access.allow contains 0.0.0.0/0");
+    assert!(!is_open(&program.said.lock().unwrap()));
+    assert!(is_open(&reload(&mut program, &config, &settings("0.0.0.0/0"))));
+    assert!(!is_open(&reload(&mut program, &config, &settings("127.0.0.0/8"))));
+}
+
 // -------------------------------------------------------------------------------------------- names
 
 #[test]

@@ -100,7 +100,7 @@ fn start(args: &ServeArgs, config: Config) -> Result<(), String> {
         ready(&bound);
         let follow = || Box::pin(Arc::clone(&service).follow_anchors(|text| state.write(text)));
         let mut following = follow();
-        let mut started = Started { args, lab, config, refilter, saver };
+        let mut started = Started { args, lab, config, bound, refilter, saver };
         let mut rereading = Rereading::default();
         let ended = loop {
             tokio::select! {
@@ -157,11 +157,12 @@ fn service(config: &Config, lab: Option<&Arc<lab::World>>, upstream: usize) -> A
     Service::new(Arc::new(config.clone()), world)
 }
 
-/// What serving was started with, and what a reload starts from.
+/// What serving was started with: what a reload cannot change is still so.
 struct Started<'a> {
     args: &'a ServeArgs,
     lab: Option<Arc<lab::World>>,
     config: Config,
+    bound: Vec<SocketAddr>,
     refilter: Refilter,
     saver: Saver,
 }
@@ -548,13 +549,13 @@ fn reload(service: &Service, started: &mut Started<'_>, read: Result<Config, Str
             }
             // What stands in another file would have to be read first.
             new.dnssec.trust_anchor_state.clone_from(&started.config.dnssec.trust_anchor_state);
+            warn_if_open(&new, &started.bound);
             complain_of_trust(&new);
             if let Err(why) = (started.refilter)(&new.log.filter) {
                 tracing::error!("the log filter stays: {why}");
             }
-            service.reload(Arc::new(new.clone()));
             started.saver.configured(&new);
-            started.config = new;
+            service.reload(Arc::new(new));
             tracing::info!("configuration reloaded");
         }
         Err(why) => not_reloaded(&why),
@@ -573,7 +574,7 @@ fn complain_of_trust(config: &Config) {
     }
 }
 
-/// Settings that are only read at the start.
+/// Settings that are only read at the start: told at each reload for as long as the file says something else.
 fn warn_if_restart_needed(running: &Config, new: &Config) {
     let changed = [
         ("server.listen", running.server.listen != new.server.listen),
