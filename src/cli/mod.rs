@@ -10,6 +10,7 @@ pub mod check;
 pub mod config;
 pub mod saver;
 pub mod serve;
+mod terminal;
 pub mod trace;
 
 use std::io::{self, Write as _};

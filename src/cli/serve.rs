@@ -25,7 +25,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::anchors::{self, StateFile};
 use super::saver::Saver;
-use super::{BAD_USAGE, ServeArgs, complain};
+use super::{BAD_USAGE, ServeArgs, complain, terminal};
 use crate::config::{self, Config};
 use crate::lab;
 use crate::server::Service;
@@ -208,7 +208,7 @@ fn start_log(config: &Config) -> Result<Refilter, String> {
     };
     let log = tracing_subscriber::fmt()
         .with_writer(io::stderr)
-        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+        .with_ansi(terminal::wants_colour(&io::stderr()))
         .with_env_filter(filter)
         .with_filter_reloading();
     let handle = log.reload_handle();

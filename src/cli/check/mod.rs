@@ -8,7 +8,7 @@
 pub mod inspect;
 mod names;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use tokio::runtime::Builder;
 
 use super::anchors;
 use super::trace::show::colour;
-use super::{BAD_USAGE, CheckArgs, CheckFormat, complain, serve, tell};
+use super::{BAD_USAGE, CheckArgs, CheckFormat, complain, serve, tell, terminal};
 use crate::config::Config;
 use crate::lint::text::Summary;
 use crate::lint::{self, Checked, Lists, Suffixes};
@@ -170,7 +170,7 @@ struct Shown {
 
 impl Shown {
     fn new(format: CheckFormat, of: usize) -> Shown {
-        let bar = io::stderr().is_terminal().then(|| {
+        let bar = terminal::obeys(&io::stderr()).then(|| {
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(Some(of as u64), target);
             let style = ProgressStyle::with_template("{bar:24} {pos} of {len} names, {eta} left");

@@ -1,14 +1,16 @@
 //! What the resolver is at, on a terminal, while it is at it.
 //!
 //! Knows: one line of stderr, which is written over and erased in the end. Does not know: what is
-//! shown afterwards. Nothing is written where there is no terminal.
+//! shown afterwards. Nothing is written where there is no
+//! terminal, or one on which nothing can be erased.
 
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::cli::terminal;
 use crate::render::text;
 use crate::rrset::Question;
 use crate::wire::Message;
@@ -19,12 +21,12 @@ const ERASE_LINE: &str = "\r\x1b[K";
 
 /// The network, telling whom it asks if somebody looks on.
 pub fn watched(network: Arc<dyn Network>) -> Arc<dyn Network> {
-    if io::stderr().is_terminal() { Arc::new(Watched(network)) } else { network }
+    if terminal::obeys(&io::stderr()) { Arc::new(Watched(network)) } else { network }
 }
 
 /// Takes the line away.
 pub fn erase() {
-    if io::stderr().is_terminal() {
+    if terminal::obeys(&io::stderr()) {
         _ = write!(io::stderr(), "{ERASE_LINE}");
     }
 }

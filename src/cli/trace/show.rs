@@ -1,11 +1,12 @@
 //! Which format a report is shown in.
 //!
-//! Knows: formats by name, whether stdout takes colours. Does not know: what they look like
-//! (`render`).
+//! Knows: formats by name. Does not know: what they look like (`render`), which terminal takes colours
+//! (`terminal`).
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use super::args::TraceFormat;
+use crate::cli::terminal;
 use crate::render::beside::Beside;
 use crate::render::graph::Graph;
 use crate::render::text::{self, Colour};
@@ -37,9 +38,7 @@ pub fn beside(beside: &Beside, format: TraceFormat) -> String {
     }
 }
 
-/// For people who look on, unless they do not want it (no-color.org) or their terminal cannot.
+/// For people who look on.
 pub(in crate::cli) fn colour() -> Colour {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    if io::stdout().is_terminal() && !refused && !dumb { Colour::Ansi } else { Colour::Never }
+    if terminal::wants_colour(&io::stdout()) { Colour::Ansi } else { Colour::Never }
 }
