@@ -231,6 +231,29 @@ fn config_check_looks_at_the_files_that_serving_would_begin_with() {
     }
 }
 
+// ------------------------------------------------------------------------------------------- cache
+
+#[test]
+fn an_empty_cache_file_is_an_empty_cache() {
+    let folder = Folder::new("empty-cache");
+    fs::create_dir(folder.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("elsewhere/cache", folder.path("cache.bin")).unwrap();
+    let config = file("empty-cache.toml", &format!("[cache]\nfile = \"{}\"\n", folder.path("cache.bin")));
+    let said = |mut program: Program| {
+        program.signal("-TERM");
+        assert_eq!(program.ends().0, Some(0));
+        program.said.lock().unwrap().join("\n")
+    };
+    let nowhere = said(Program::lab_with(&config));
+    assert!(nowhere.contains("leads nowhere: make an empty file there"), "{nowhere}");
+    fs::write(folder.path("elsewhere/cache"), "").unwrap();
+    let program = Program::lab_with(&config);
+    assert_eq!(program.ask("example.com A").rcode, 0);
+    let said = said(program);
+    assert!(!said.contains("WARN") && !said.contains("damaged"), "{said}");
+    assert!(fs::metadata(folder.path("elsewhere/cache")).unwrap().len() > 0, "it is kept there: {said}");
+}
+
 // ---------------------------------------------------------------------------------------- addresses
 
 fn is_said(lines: &[String], what: &str) -> bool {
