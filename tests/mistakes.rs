@@ -267,14 +267,20 @@ fn a_source_address_that_is_not_this_machines_ends_the_start() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("cnamed: cannot ask from 192.0.2.253: ") && !said.contains("ready"), "{said}");
     assert!(said.contains("resolver.source-addresses"), "{said}");
+    for command in ["trace", "check"] {
+        let refused = cnamed(&[command, "--config", config.path(), "example.com"]);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(said.starts_with(&format!("cnamed {command}: cannot ask from 192.0.2.253: ")), "{said}");
+    }
     // No socket is opened in the embedded world, nor of a family that is switched off.
     let mut program = Program::lab_with(&config);
-    let text = "[resolver]\nsource-addresses = [\"192.0.2.254\"]\n";
-    let lines = reload(&mut program, &config, text);
+    let other = "[resolver]\nsource-addresses = [\"192.0.2.254\"]\n";
+    let lines = reload(&mut program, &config, other);
     assert!(is_said(&lines, "resolver.source-addresses changed: takes effect after a restart"), "{lines:?}");
     config.rewrite("[resolver]\nipv6 = false\nsource-addresses = [\"2001:db8::253\"]\n");
     let mut program = Program::start(&["--listen", "127.0.0.1:0", "--config", config.path()]);
-    let lines = reload(&mut program, &config, text);
+    let lines = reload(&mut program, &config, other);
     assert!(is_said(&lines, "cannot ask from 192.0.2.254"), "{lines:?}");
 }
 

@@ -296,7 +296,7 @@ fn is_missing(reason: &io::Error) -> bool {
 
 /// Binds a socket to each address from which servers are to be asked: with one that is not this machine's
 /// questions would fail, and nothing else would say why.
-fn try_sources(resolver: &config::Resolver) -> Result<(), String> {
+pub(super) fn try_sources(resolver: &config::Resolver) -> Result<(), String> {
     let is_used = |source: &&IpAddr| if source.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 };
     for source in resolver.source_addresses.iter().filter(is_used) {
         sockets::try_source(*source).map_err(|reason| {

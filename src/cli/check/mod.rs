@@ -99,6 +99,7 @@ fn check(args: &CheckArgs) -> Result<ExitCode, Refused> {
 /// The world to resolve in; what the embedded one needs is set in `config`.
 fn network(args: &CheckArgs, config: &mut Config) -> Result<Arc<dyn Network>, String> {
     if !args.lab {
+        serve::try_sources(&config.resolver)?;
         return Ok(Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os())));
     }
     let lab = serve::lab_world(args.lab_zones.as_deref())?;

@@ -79,6 +79,7 @@ impl Setup {
             serve::enter_lab(&mut config, &lab);
             lab
         } else {
+            serve::try_sources(&config.resolver)?;
             Arc::new(Sockets::new(config.resolver.source_addresses.clone(), Rng::os()))
         };
         Ok(Setup { config, points: Vec::new(), network: watched(network), tape: Tape::Off })
