@@ -23,7 +23,7 @@
 mod record;
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -279,13 +279,8 @@ impl CacheFile {
 
     /// Where the file is: a symbolic link leads there, when it is read and when it is written.
     fn place(&self) -> io::Result<PathBuf> {
-        if !self.path.is_symlink() {
-            return Ok(self.path.clone());
-        }
-        fs::canonicalize(&self.path).map_err(|reason| match reason.kind() {
-            io::ErrorKind::NotFound => {
-                io::Error::other("it is a symbolic link that leads nowhere: make an empty file there")
-            }
+        files::place(&self.path).map_err(|reason| match reason.kind() {
+            io::ErrorKind::Other => io::Error::other(format!("{reason}: make an empty file there")),
             _ => reason,
         })
     }
