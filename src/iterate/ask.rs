@@ -409,8 +409,14 @@ impl<'a> Asking<'a> {
     /// others are looked up when that takes long: mostly one is enough, and each costs messages.
     fn look_up_addresses(&mut self) -> bool {
         let Context { walker, request, cut, scope, .. } = self.context;
-        let in_vain = scope.is_reaching(&cut.zone) || !may_go_deeper(scope);
-        if !self.names.is_empty() && (in_vain || walker.cache.cuts.is_unreachable(&cut.zone, self.now())) {
+        if self.names.is_empty() {
+            return false;
+        }
+        if scope.is_reaching(&cut.zone) || walker.cache.cuts.is_unreachable(&cut.zone, self.now()) {
+            self.names.clear();
+        } else if !may_go_deeper(scope) {
+            // Who asks from higher up may find one: nobody is to be told that the zone has none.
+            self.lookup_limit = Some(Limit::Depth);
             self.names.clear();
         }
         let may = request.budget.may_look_up_address();
@@ -547,7 +553,7 @@ impl<'a> Asking<'a> {
             // the next question below does not spend as much at once; not when the limit was reached on the way here:
             // a question would take any zone away.
             let is_of_zone = self.lookup_limit.is_none() || self.has_all_it_may;
-            if is_of_zone && !(cyclic && scope.is_nested()) && may_go_deeper(scope) {
+            if is_of_zone && !(cyclic && scope.is_nested()) {
                 walker.cache.cuts.mark_unreachable(cut, now);
             }
             if let Some(limit) = self.lookup_limit {
