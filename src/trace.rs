@@ -4,6 +4,7 @@
 //! no second resolution for explaining. Does not know: how it will be shown (`render`). When nobody
 //! looks, an event is not even built. Shown by: `tests/trace_text.rs`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
@@ -189,6 +190,8 @@ pub enum Again {
     Truncated,
     /// Its head is ours, the rest cannot be read: over TCP.
     Unreadable,
+    /// This RCODE: without a cookie (RFC 7873 §5.1).
+    NoCookie(u16),
     /// This RCODE: without EDNS (RFC 6891 §7).
     NoEdns(u16),
     /// Our server cookie is out of date (RFC 7873 §5.3).
@@ -259,12 +262,20 @@ impl fmt::Display for Again {
         match self {
             Again::Truncated => f.write_str("truncated, again over TCP"),
             Again::Unreadable => f.write_str("malformed, again over TCP"),
-            Again::NoEdns(1) => f.write_str("FORMERR, again without EDNS"),
-            Again::NoEdns(4) => f.write_str("NOTIMP, again without EDNS"),
-            Again::NoEdns(16) => f.write_str("BADVERS, again without EDNS"),
-            Again::NoEdns(rcode) => write!(f, "RCODE {rcode}, again without EDNS"),
+            Again::NoCookie(rcode) => write!(f, "{}, again without a cookie", name_of(*rcode)),
+            Again::NoEdns(rcode) => write!(f, "{}, again without EDNS", name_of(*rcode)),
             Again::BadCookie => f.write_str("BADCOOKIE, again with the new cookie"),
         }
+    }
+}
+
+/// An RCODE that EDNS or an option of it can have led to.
+fn name_of(rcode: u16) -> Cow<'static, str> {
+    match rcode {
+        1 => "FORMERR".into(),
+        4 => "NOTIMP".into(),
+        16 => "BADVERS".into(),
+        other => format!("RCODE {other}").into(),
     }
 }
 

@@ -382,6 +382,7 @@ impl<'a> Asking<'a> {
         let patience = if others { patience } else { alone };
         let halves = WAITS.get(usize::from(candidate.tries)).copied().unwrap_or(LONGEST_WAIT);
         self.hedge_at = Some(now + patience * halves / 2);
+        let again = candidate.tries > 0;
         candidate.tries += 1;
         candidate.under_way += 1;
         let (name, heard) = (candidate.name.clone(), Arc::clone(&candidate.heard));
@@ -397,6 +398,7 @@ impl<'a> Asking<'a> {
                 purpose,
                 scope: context.scope.id,
                 until: context.until,
+                again,
                 in_a_crowd,
                 heard,
             };

@@ -39,7 +39,7 @@ use crate::world::{Arrival, ExchangeError, Transport, Verdict, World, lock};
 pub const TCP_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Between two warnings that queries cannot be sent.
 const WARN_EVERY: Duration = Duration::from_secs(10);
-/// Messages that one call may send: UDP, a fallback in EDNS or cookie, TCP.
+/// Messages that one call may send: UDP, without a cookie or with another, without EDNS, TCP.
 const MAX_ATTEMPTS: usize = 4;
 
 /// Names with so many letters are hard to forge a reply for. Who forges names the question, and would take
@@ -73,6 +73,8 @@ pub struct Query<'a> {
     pub scope: u32,
     /// When the caller stops waiting.
     pub until: Instant,
+    /// Nothing has come of it yet to the same question.
+    pub again: bool,
     /// Many wait for the server in vain for this zone: that it keeps silent says nothing about others.
     pub in_a_crowd: bool,
     /// Set as soon as anything came from the server.
@@ -171,7 +173,9 @@ impl Upstream {
         let mut manner = query.known.with(|s| Manner {
             transport: Transport::Udp,
             edns: s.speaks_edns(now),
-            cookie: s.takes_cookies(now),
+            // It may be the cookie that keeps it silent. Who is known to speak them gets one each time: without, nobody
+            // could tell its reply from another's.
+            cookie: s.takes_cookies(now) && !(query.again && s.cookie.is_none()),
             mixed_case: request.config.resolver.case_randomisation && s.keeps_case(now),
         });
         let mut purpose = query.purpose;
@@ -332,6 +336,12 @@ impl Upstream {
                 ReplyCookie::Absent if manner.edns && manner.cookie && (tcp || !suspicious) => {
                     s.mark_cookieless(now)
                 }
+                // It kept silent to a cookie.
+                ReplyCookie::Absent
+                    if manner.edns && query.again && s.cookie.is_none() && s.takes_cookies(now) =>
+                {
+                    s.mark_cookieless(now)
+                }
                 _ => {}
             }
             if tcp && manner.mixed_case && !echoed_case {
@@ -357,6 +367,12 @@ impl Upstream {
             return Attempt::Again(Manner { transport, ..manner });
         }
         if manner.edns && matches!(rcode, FORMERR | NOTIMP | BADVERS) {
+            // It may know EDNS and not the option, and without DO a signed zone cannot be proven. Which it is cannot be
+            // told from whether the reply has an OPT; a server is asked so once in `PLAIN_FOR`.
+            if manner.cookie {
+                note_again(Again::NoCookie(rcode));
+                return Attempt::Again(Manner { cookie: false, ..manner });
+            }
             note_again(Again::NoEdns(rcode));
             return Attempt::Again(Manner { edns: false, ..manner });
         }

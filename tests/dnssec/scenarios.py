@@ -453,6 +453,14 @@ def edges():
     s.ask("www.alpha.").secure()
     s.ask("no.alpha.").secure()
 
+    # What a server does to EDNS does not make its zone bogus.
+    for rcode in ("FORMERR", "BADVERS"):
+        world, zone = one_zone()
+        world.at("alpha.").refuse_cookies(rcode)
+        s = Scenario(f"cookie_refused_with_{rcode.lower()}", f"A server that says {rcode} to a cookie is asked again with DO, and its zone is proven (RFC 3225 §3, RFC 7873 §5.1).", world)
+        s.ask("www.alpha.").secure()
+        s.ask("no.alpha.").secure()
+
 
 def odd_denials():
     # Minimal covering, and denial by a record at the name itself.

@@ -50,6 +50,7 @@ class Server:
 
     def __init__(self, address, zones):
         self.address, self.zones, self.spoils, self.tweaks = address, zones, {}, {}
+        self.refuses_cookies = None
 
     def spoil(self, owner, rtype, fault):
         self.spoils[owner, rtype] = fault
@@ -57,6 +58,11 @@ class Server:
 
     def tweak(self, name, rtype, fault):
         self.tweaks[name, rtype] = fault
+        return self
+
+    def refuse_cookies(self, rcode):
+        """It knows EDNS, but no option: what has a cookie is answered with `rcode`. Without EDNS there are no signatures."""
+        self.refuses_cookies = rcode
         return self
 
     def zone_for(self, name, rtype):
@@ -290,19 +296,26 @@ class Scenario:
                 yield f"; {'the root' if names == '.' else names}"
                 yield f"RANGE_BEGIN {start} {end - 1}"
                 yield f"ADDRESS {server.address}"
-                for match, adjust, (name, rtype), response in self.entries(server, questions):
+                if server.refuses_cookies:
                     yield "ENTRY_BEGIN"
-                    yield f"MATCH opcode {match}"
-                    yield f"ADJUST {adjust}"
-                    yield f"REPLY QR {'AA ' * response.aa}{response.rcode}"
-                    yield "SECTION QUESTION"
-                    yield f"{name} IN {rtype}"
-                    for section in ("answer", "authority", "additional"):
-                        held = getattr(response, section)
-                        if held:
-                            yield f"SECTION {section.upper()}"
-                            yield from (line for one in held for line in one.lines())
+                    yield "MATCH opcode cookie"
+                    yield "ADJUST copy_id copy_query"
+                    yield f"REPLY QR {server.refuses_cookies}"
                     yield "ENTRY_END"
+                for match, adjust, (name, rtype), response in self.entries(server, questions):
+                    for signed in [False, True] if server.refuses_cookies else [True]:
+                        yield "ENTRY_BEGIN"
+                        yield f"MATCH opcode {match}{'' if signed else ' no_edns'}"
+                        yield f"ADJUST {adjust}"
+                        yield f"REPLY QR {'AA ' * response.aa}{response.rcode}"
+                        yield "SECTION QUESTION"
+                        yield f"{name} IN {rtype}"
+                        for section in ("answer", "authority", "additional"):
+                            held = [one for one in getattr(response, section) if signed or one.rtype != "NSEC"]
+                            if held:
+                                yield f"SECTION {section.upper()}"
+                                yield from (line for one in held for line in one.lines(signed))
+                        yield "ENTRY_END"
                 yield "RANGE_END"
                 yield ""
 
