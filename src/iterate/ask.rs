@@ -19,14 +19,15 @@ use super::select::{self, Candidate};
 use super::{Scope, Walker, out_of};
 use crate::cache::crowds::Standing;
 use crate::cache::cuts::{Cut, CutKind};
-use crate::cache::hop::Hop;
+use crate::cache::hop::{Hop, Judged};
 use crate::cache::rrsets::Freshness;
 use crate::cache::servers::{Known, UNKNOWN_PATIENCE, UNKNOWN_REPEAT};
 use crate::failure::{Failure, Limit, Tally, Unaddressed};
 use crate::request::Request;
 use crate::rrset::{Question, RrType};
 use crate::trace::{Event, Flaw, Meaning};
-use crate::trust::scrub::{self, Asked, Manner, Reply};
+use crate::trust::Rank;
+use crate::trust::scrub::{self, Asked, Manner, Proof, Reply};
 use crate::upstream::{AskError, Query, Received};
 use crate::wire::{Message, Name};
 use crate::world::{BoxFuture, Rng};
@@ -103,6 +104,9 @@ struct Asking<'a> {
     until: Instant,
     /// From a server without authority: better than nothing.
     second_hand: Option<(Reply, SocketAddr)>,
+    /// Who claimed no authority and said nothing: the first of them, and how many.
+    empty: Option<SocketAddr>,
+    empties: u16,
 }
 
 impl Walker {
@@ -121,7 +125,44 @@ impl Walker {
         let until = (self.world.clock.now() + TIME_PER_ZONE).min(request.budget.deadline());
         let context = Context { walker: self, request, cut, question, scope, manner, minimised, until };
         let mut asking = Asking::new(context);
-        asking.run().await
+        match asking.run().await {
+            Ok((Reply::Unusable(_), server)) => {
+                if self.has_the_name(&context).await {
+                    let (rank, proof) = (Rank::NonAuthAnswer, Proof::default());
+                    Ok((Reply::NoData { soa: None, proof, rank }, server))
+                } else {
+                    Err(asking.failure())
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Where every server says nothing and claims no authority, are they lame, or is there nothing? Some have no better
+    /// words for a type that they do not know (RFC 2308 §2.2), and know what they have of the name.
+    fn has_the_name<'a>(self: &'a Arc<Self>, context: &'a Context<'_>) -> BoxFuture<'a, bool> {
+        let Context { request, cut, question, scope, manner, .. } = *context;
+        Box::pin(async move {
+            if question.rtype == RrType::A {
+                return false;
+            }
+            let address = Question::new(question.name.clone(), RrType::A);
+            let hop = match self.remembered(request, &address) {
+                Some(hop) => hop,
+                None => match self.ask(request, cut, &address, scope, manner, false).await {
+                    Ok((reply @ (Reply::Data { .. } | Reply::NoData { .. }), _)) => {
+                        let Some(hop) = self.cache.rrsets.hop_of(reply) else { return false };
+                        self.store(request, &address, hop, &Judged::UNCHECKED, scope)
+                    }
+                    _ => return false,
+                },
+            };
+            match hop {
+                Hop::Data(_) => true,
+                Hop::NoData(denial) => denial.soa.is_some(),
+                Hop::Alias(_) | Hop::NxDomain(_) => false,
+            }
+        })
     }
 }
 
@@ -146,6 +187,8 @@ impl<'a> Asking<'a> {
             another_at: context.walker.world.clock.now(),
             until: context.until,
             second_hand: None,
+            empty: None,
+            empties: 0,
         };
         let resolver = &context.request.config.resolver;
         for address in &context.cut.addresses {
@@ -450,7 +493,13 @@ impl<'a> Asking<'a> {
         }
         match result {
             Ok(received) => match self.read(address, &received) {
-                Read { reply: Reply::Unusable(flaw), .. } => self.flawed(index, flaw),
+                Read { reply: Reply::Unusable(flaw), .. } => {
+                    if flaw == Flaw::Empty {
+                        self.empty.get_or_insert(address);
+                        self.empties = self.empties.saturating_add(1);
+                    }
+                    self.flawed(index, flaw);
+                }
                 Read { reply, second_hand: false } => return Some((reply, address)),
                 Read { reply, second_hand: true } => {
                     self.flawed(index, Flaw::SecondHand);
@@ -525,7 +574,18 @@ impl<'a> Asking<'a> {
 
     /// When nothing more will come.
     fn outcome(&mut self) -> Result<(Reply, SocketAddr), Arc<Failure>> {
-        self.second_hand.take().ok_or_else(|| self.failure())
+        self.second_hand.take().or_else(|| self.nothing()).ok_or_else(|| self.failure())
+    }
+
+    /// Did every server say nothing and claim no authority? Not where one was silent or said something else: it may know
+    /// better. Of a part of a name the whole one tells more.
+    fn nothing(&self) -> Option<(Reply, SocketAddr)> {
+        let Context { minimised, request, .. } = self.context;
+        let nothing_else = self.tally == Tally { lame: self.empties, ..Tally::default() };
+        let all_asked = self.limit.is_none() && self.lookup_limit.is_none() && self.lookups_under_way == 0;
+        let in_time = self.now() < request.budget.deadline();
+        let server = self.empty.filter(|_| nothing_else && all_asked && in_time && !minimised)?;
+        Some((Reply::Unusable(Flaw::Empty), server))
     }
 
     fn failure(&self) -> Arc<Failure> {
