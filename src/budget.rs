@@ -204,6 +204,11 @@ impl Budget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |v| Some(v.saturating_sub(octets)));
     }
 
+    /// Has nothing been sent yet, and no signature been checked?
+    pub fn is_whole(&self) -> bool {
+        self.messages_sent() == 0 && self.signatures_checked() == 0
+    }
+
     /// Is there enough left to do at once what may turn out to be needless? Up to half of [`WORK`].
     pub fn is_ample(&self) -> bool {
         2 * (self.spent.load(Ordering::Relaxed) % ASTRAY / ONE_WORK) <= WORK

@@ -30,6 +30,15 @@ pub enum Found {
 /// For all who wait.
 pub type Outcome = Result<Found, Arc<Failure>>;
 
+/// What those who waited are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Nothing had been spent when the leader began: who waited could not do more.
+    pub with_all: bool,
+}
+
 /// What is looked up, and what for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Key {
@@ -61,7 +70,7 @@ struct Walk {
     /// The request that walks.
     leader: u64,
     /// Those who wait for it: each a request in flight, of which there are so many (`server::load`).
-    waiting: Vec<oneshot::Sender<Outcome>>,
+    waiting: Vec<oneshot::Sender<Told>>,
 }
 
 #[derive(Default)]
@@ -130,14 +139,14 @@ pub struct Lead<'a> {
 
 impl Lead<'_> {
     /// Tells everybody who waits.
-    pub fn finish(mut self, outcome: &Outcome) {
+    pub fn finish(mut self, outcome: &Outcome, with_all: bool) {
         for waiting in self.end() {
-            let _gone = waiting.send(outcome.clone());
+            let _gone = waiting.send(Told { outcome: outcome.clone(), with_all });
         }
     }
 
     /// Nobody joins any more; those who have waited.
-    fn end(&mut self) -> Vec<oneshot::Sender<Outcome>> {
+    fn end(&mut self) -> Vec<oneshot::Sender<Told>> {
         let Some(key) = self.key.take() else { return Vec::new() };
         lock(&self.flights.0).walks.remove(&key).map(|walk| walk.waiting).unwrap_or_default()
     }
@@ -154,12 +163,12 @@ pub struct Follow<'a> {
     flights: &'a Flights,
     me: u64,
     leader: u64,
-    outcome: oneshot::Receiver<Outcome>,
+    outcome: oneshot::Receiver<Told>,
 }
 
 impl Follow<'_> {
     /// The outcome; `None` when the leader was given up.
-    pub async fn outcome(mut self) -> Option<Outcome> {
+    pub async fn outcome(mut self) -> Option<Told> {
         (&mut self.outcome).await.ok()
     }
 }
@@ -192,8 +201,8 @@ mod tests {
         let Role::Lead(lead) = flights.join(key("a."), 1) else { panic!("first leads") };
         let Role::Follow(follow) = flights.join(key("a."), 2) else { panic!("second follows") };
         let outcome = Ok(Found::Hop(Hop::NoData(crate::cache::hop::Denial::bare())));
-        lead.finish(&outcome);
-        assert_eq!(follow.outcome().await, Some(outcome));
+        lead.finish(&outcome, true);
+        assert_eq!(follow.outcome().await, Some(Told { outcome, with_all: true }));
         let Role::Lead(lead) = flights.join(key("a."), 3) else { panic!("a new one leads") };
         let Role::Follow(follow) = flights.join(key("a."), 4) else { panic!("follows") };
         drop(lead);

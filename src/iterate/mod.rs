@@ -49,6 +49,9 @@ use walk::Walked;
 pub const PORT: u16 = 53;
 /// Servers asked in turn for something that proves bogus.
 const BOGUS_TRIES: usize = 3;
+/// Others' look-ups of the same that one waits for in vain, since they end at a limit of their own. What the first has learned
+/// may be enough for the second; where others fail too who had less to spend, it may be on purpose.
+const JOINS: u8 = 4;
 
 /// Walks for everybody.
 pub struct Walker {
@@ -194,42 +197,39 @@ impl Walker {
     ) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let Question { name, rtype, .. } = question;
+            let mut joined = 0;
             loop {
                 let key = Key { name: name.clone(), rtype: *rtype, usage, era: request.era };
-                match self.flights.join(key, request.id) {
-                    Role::Lead(lead) => {
-                        // Looked for only now: it may have been stored since the asker has looked.
-                        let outcome = if let Some(hop) = self.cached(request, question, scope, usage) {
-                            Ok(Found::Hop(hop))
-                        } else {
-                            self.learn(request, question, scope, usage).await
-                        };
-                        lead.finish(&outcome);
-                        return outcome;
-                    }
-                    Role::Alone => {
-                        return if let Some(hop) = self.cached(request, question, scope, usage) {
-                            Ok(Found::Hop(hop))
-                        } else {
-                            self.learn(request, question, scope, usage).await
-                        };
-                    }
+                let lead = match self.flights.join(key, request.id) {
+                    Role::Lead(lead) => Some(lead),
+                    Role::Alone => None,
+                    Role::Follow(_) if joined == JOINS => None,
                     Role::Follow(follow) => {
                         request.trace.note(scope.id, || Event::Joined { question: question.clone() });
                         match timeout_at(request.budget.deadline(), follow.outcome()).await {
                             Err(_) => return Err(out_of(Limit::Time, name)),
-                            Ok(None) => {}
-                            Ok(Some(Err(f))) if f.depends_on_the_asker() => {
-                                return self.learn(request, question, scope, usage).await;
+                            Ok(None) => continue,
+                            Ok(Some(told)) if joined > 0 && told.with_all => return told.outcome,
+                            Ok(Some(told)) if !hangs_on_the_asker(&told.outcome) => return told.outcome,
+                            Ok(Some(_)) => {
+                                // One of those who have waited leads now, and not all at once.
+                                joined += 1;
+                                continue;
                             }
-                            // So much for the leader's budget.
-                            Ok(Some(Ok(Found::Hop(hop)))) if is_too_much(&hop) => {
-                                return self.learn(request, question, scope, usage).await;
-                            }
-                            Ok(Some(outcome)) => return outcome,
                         }
                     }
+                };
+                let with_all = !scope.is_nested() && request.budget.is_whole();
+                // Looked for only now: it may have been stored since the asker has looked.
+                let outcome = if let Some(hop) = self.cached(request, question, scope, usage) {
+                    Ok(Found::Hop(hop))
+                } else {
+                    self.learn(request, question, scope, usage).await
+                };
+                if let Some(lead) = lead {
+                    lead.finish(&outcome, with_all && is_of_messages(&outcome));
                 }
+                return outcome;
             }
         })
     }
@@ -405,6 +405,22 @@ impl Walker {
 /// Was the work that one question may cause not enough to judge it?
 fn is_too_much(hop: &Hop) -> bool {
     hop.security() == Security::Bogus(Reason::TooMuchWork)
+}
+
+/// Might somebody else's look-up of the same come to something else, with a budget of its own?
+fn hangs_on_the_asker(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(Found::Hop(hop)) => is_too_much(hop),
+        Ok(Found::Glue(_)) => false,
+        Err(failure) => failure.depends_on_the_asker(),
+    }
+}
+
+/// Was it ended by what one question may send or receive, or how deep it may go? Time is another matter: who came
+/// later has more of it.
+fn is_of_messages(outcome: &Outcome) -> bool {
+    let limit = outcome.as_ref().err().and_then(|failure| failure.own_limit());
+    matches!(limit, Some(Limit::Messages | Limit::Octets | Limit::Depth))
 }
 
 fn note_stored(request: &Request, scope: &Scope, held: &Held, volunteered: bool) {
