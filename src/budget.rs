@@ -217,13 +217,17 @@ impl Budget {
     /// Has so little been spent that what cannot be had with the rest cannot be had? Up to a quarter of [`WORK`], and no
     /// server name looked up in vain.
     pub fn is_nearly_whole(&self) -> bool {
-        4 * (self.spent.load(Ordering::Relaxed) % ASTRAY / ONE_WORK) <= WORK
-            && self.failed_lookups.load(Ordering::Relaxed) == FAILED_ADDRESS_LOOKUPS
+        4 * (self.spent.load(Ordering::Relaxed) % ASTRAY / ONE_WORK) <= WORK && !self.has_looked_up_in_vain()
     }
 
     /// Pays for a server name that was looked up in vain.
     pub fn address_lookup_failed(&self) {
         take(&self.failed_lookups, 1);
+    }
+
+    /// Has a server name been looked up in vain?
+    pub fn has_looked_up_in_vain(&self) -> bool {
+        self.failed_lookups.load(Ordering::Relaxed) < FAILED_ADDRESS_LOOKUPS
     }
 
     /// Is a look-up of another server's name still allowed?

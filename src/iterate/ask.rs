@@ -46,7 +46,8 @@ const WAITS: [u32; 5] = [2, 3, 4, 8, LONGEST_WAIT];
 const LONGEST_WAIT: u32 = 14;
 /// Addresses looked up at the same time for one zone.
 const LOOKUPS_AT_ONCE: usize = 2;
-/// Name server names looked up for one question of one zone.
+/// Name server names looked up for one question of one zone; those that do not exist have a limit of their own
+/// (`budget::FAILED_ADDRESS_LOOKUPS`).
 const LOOKUPS_PER_ZONE: usize = 4;
 
 /// What the loop waits for.
@@ -207,7 +208,10 @@ impl<'a> Asking<'a> {
                 }
             }
             // A server inside the zone can only be reached through glue.
-            if known.is_empty() && !server.name.is_at_or_below(&context.cut.zone) {
+            if known.is_empty()
+                && !server.name.is_at_or_below(&context.cut.zone)
+                && !(server.glue.is_empty() && context.walker.is_denied(context.request, &server.name))
+            {
                 asking.names.push(server.name.clone());
             }
             asking.hearsay.extend(server.hearsay.iter().map(|a| (server.name.clone(), *a)));
@@ -304,6 +308,10 @@ impl<'a> Asking<'a> {
                     match addresses {
                         Ok(addresses) => {
                             let known = self.candidates.len();
+                            let Context { walker, request, .. } = self.context;
+                            if addresses.is_empty() && walker.is_denied(request, &server) {
+                                self.lookups = self.lookups.saturating_sub(1);
+                            }
                             for address in addresses {
                                 self.add(server_at(address), Some(&server));
                             }

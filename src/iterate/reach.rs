@@ -39,6 +39,11 @@ impl Walker {
         }
     }
 
+    /// Is it known that there is no such name server?
+    pub(super) fn is_denied(&self, request: &Request, server: &Name) -> bool {
+        matches!(self.remembered(request, &Question::new(server.clone(), RrType::A)), Some(Hop::NxDomain(_)))
+    }
+
     /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used;
     /// an error when somebody else might find one: a limit was reached, or the delegation goes in a circle.
     pub(super) async fn addresses_of(
@@ -86,7 +91,12 @@ impl Walker {
         };
         // Always polled in this order, or a replay might ask in another.
         let (v4, v6) = match (request.routes.v4, request.routes.v6) {
-            (true, true) if depth <= DEPTH_AT_ONCE && request.budget.is_ample() => {
+            // Where one name does not exist others may not either, and one question is enough to find out.
+            (true, true)
+                if depth <= DEPTH_AT_ONCE
+                    && request.budget.is_ample()
+                    && !request.budget.has_looked_up_in_vain() =>
+            {
                 // Both walk the same way: the second begins where the first has come to.
                 let arriving = Arc::<Notify>::default();
                 let (has_v4, has_v6) = (Notify::new(), Notify::new());
@@ -103,7 +113,9 @@ impl Walker {
                 tokio::join!(biased; first, second)
             }
             (true, true) => match one(RrType::A, None).await {
-                Ok(none) if none.is_empty() => (Ok(none), one(RrType::AAAA, None).await),
+                Ok(none) if none.is_empty() && !self.is_denied(request, server) => {
+                    (Ok(none), one(RrType::AAAA, None).await)
+                }
                 found => (found, Ok(Vec::new())),
             },
             (true, false) => (one(RrType::A, None).await, Ok(Vec::new())),
