@@ -14,6 +14,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
+use super::flights::Usage;
 use super::reach::{may_go_deeper, server_at, usable};
 use super::select::{self, Candidate};
 use super::{Scope, Walker, out_of};
@@ -52,6 +53,9 @@ const LOOKUPS_AT_ONCE: usize = 2;
 /// Name server names looked up for one question of one zone; those that do not exist have a limit of their own
 /// (`budget::FAILED_ADDRESS_LOOKUPS`).
 const LOOKUPS_PER_ZONE: usize = 4;
+
+/// Of these, names whose glue was of no use: mostly it was right and the servers are not.
+const LOOKUPS_PAST_GLUE: usize = 2;
 
 /// How much of the name is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +114,7 @@ struct Asking<'a> {
     hearsay: Vec<(Name, IpAddr)>,
     waiting: FuturesUnordered<BoxFuture<'a, Happening>>,
     lookups: usize,
+    lookups_past_glue: usize,
     lookups_under_way: usize,
     tally: Tally,
     limit: Option<Limit>,
@@ -201,6 +206,7 @@ impl<'a> Asking<'a> {
             hearsay: Vec::new(),
             waiting: FuturesUnordered::new(),
             lookups: 0,
+            lookups_past_glue: 0,
             lookups_under_way: 0,
             tally: Tally::default(),
             limit: None,
@@ -239,12 +245,24 @@ impl<'a> Asking<'a> {
             }
             asking.hearsay.extend(server.hearsay.iter().map(|a| (server.name.clone(), *a)));
         }
-        // Names whose servers came with glue are looked up last: only when the glue is of no use.
-        let with_glue =
-            |name: &Name| context.cut.servers.iter().any(|s| s.name == *name && !s.glue.is_empty());
+        // Names whose servers came with glue are looked up last.
         let rng = &asking.rng;
-        asking.names.sort_by_cached_key(|name| (with_glue(name), rng.u16()));
+        asking.names.sort_by_cached_key(|name| (!glue_of(context.cut, name).is_empty(), rng.u16()));
         asking
+    }
+
+    /// Can an address be looked up that nothing is known of?
+    fn has_glueless(&self) -> bool {
+        self.names.iter().any(|name| glue_of(self.context.cut, name).is_empty())
+    }
+
+    /// May this name server's address be asked of its own zone? What came as glue is to be of no use first: an old address,
+    /// maybe, that the zone's servers know better (RFC 1034 §4.2.1). That nobody answers there is no reason: one datagram
+    /// may be lost, and where all servers are dead each costs messages.
+    fn may_look_up(&self, name: &Name) -> bool {
+        let glue = glue_of(self.context.cut, name);
+        let mut there = self.candidates.iter().filter(|c| glue.contains(&c.address.ip()));
+        glue.is_empty() || self.lookups_past_glue < LOOKUPS_PAST_GLUE && there.all(|c| c.flawed)
     }
 
     /// Addresses that the name server's own zone has told.
@@ -361,7 +379,7 @@ impl<'a> Asking<'a> {
     fn look_again(&mut self) -> bool {
         let now = self.now();
         let crowds = &self.context.walker.cache.crowds;
-        let mut in_vain = self.names.is_empty() && self.lookups_under_way == 0 && self.second_hand.is_none();
+        let mut in_vain = !self.has_glueless() && self.lookups_under_way == 0 && self.second_hand.is_none();
         for candidate in &mut self.candidates {
             let (mut overrun, mut silent) = (false, candidate.standing == Standing::Silent);
             if let (Some(crowd), Some(known)) = (candidate.crowd, &candidate.known) {
@@ -430,7 +448,7 @@ impl<'a> Asking<'a> {
     fn exchange(&mut self, index: usize) {
         let now = self.now();
         let context = self.context;
-        let others = self.candidates.len() > 1 || !self.names.is_empty();
+        let others = self.candidates.len() > 1 || self.has_glueless();
         let purpose = if self.tally_of_flaws() > 0 {
             context.scope.purpose.instead()
         } else if self.candidates.iter().any(|c| c.tries > 0 && !c.flawed) {
@@ -500,14 +518,19 @@ impl<'a> Asking<'a> {
             self.lookup_limit = Some(Limit::Messages);
         }
         let full = self.lookups_under_way >= LOOKUPS_AT_ONCE || self.lookups >= LOOKUPS_PER_ZONE;
-        if self.names.is_empty() || full || !may {
+        let Some(next) = self.names.iter().position(|name| self.may_look_up(name)).filter(|_| may && !full)
+        else {
             return false;
-        }
-        let server = self.names.remove(0);
+        };
+        let server = self.names.remove(next);
+        let past_glue = !glue_of(cut, &server).is_empty();
         self.lookups += 1;
+        self.lookups_past_glue += usize::from(past_glue);
         self.lookups_under_way += 1;
+        // The same glue again would be of no use.
+        let usage = if past_glue { Usage::Raw } else { Usage::Reach };
         self.waiting.push(Box::pin(async move {
-            let addresses = walker.addresses_of(request, &server, &cut.zone, scope).await;
+            let addresses = walker.addresses_of(request, (&server, usage), &cut.zone, scope).await;
             Happening::Addresses { server, addresses }
         }));
         true
@@ -670,6 +693,11 @@ impl<'a> Asking<'a> {
         }
         Arc::new(failure)
     }
+}
+
+/// The addresses that came with the delegation for this very name server.
+fn glue_of<'a>(cut: &'a Cut, name: &Name) -> &'a [IpAddr] {
+    cut.servers.iter().find(|s| s.name == *name).map_or(&[], |s| &s.glue)
 }
 
 fn meaning(reply: &Reply) -> Meaning {

@@ -45,11 +45,12 @@ impl Walker {
     }
 
     /// Addresses of a name server, for reaching `zone`. Empty when it has none that can be used;
-    /// an error when somebody else might find one: a limit was reached, or the delegation goes in a circle.
+    /// an error when somebody else might find one: a limit was reached, or the delegation goes in a circle. `usage`: whether
+    /// glue will do.
     pub(super) async fn addresses_of(
         self: &Arc<Self>,
         request: &Arc<Request>,
-        server: &Name,
+        (server, usage): (&Name, Usage),
         zone: &Name,
         scope: &Scope,
     ) -> Result<Vec<IpAddr>, Arc<Failure>> {
@@ -65,7 +66,7 @@ impl Walker {
                     why: Why::ServerAddress,
                     parent,
                 });
-                let found = self.look_up(request, &question, &scope, Usage::Reach).await;
+                let found = self.look_up(request, &question, &scope, usage).await;
                 let glue = matches!(found, Ok(Found::Glue(_)));
                 let addresses = match found {
                     Ok(Found::Glue(addresses)) => Ok(addresses),
@@ -91,9 +92,11 @@ impl Walker {
         };
         // Always polled in this order, or a replay might ask in another.
         let (v4, v6) = match (request.routes.v4, request.routes.v6) {
-            // Where one name does not exist others may not either, and one question is enough to find out.
+            // Where one name does not exist others may not either, and one question is enough to find out; where glue was of
+            // no use, it may have been the right one.
             (true, true)
                 if depth <= DEPTH_AT_ONCE
+                    && usage == Usage::Reach
                     && request.budget.is_ample()
                     && !request.budget.has_looked_up_in_vain() =>
             {
