@@ -6,6 +6,7 @@ mod binary;
 mod check;
 mod client;
 mod config;
+mod cookies;
 mod docs;
 mod everything;
 mod explain;

@@ -46,6 +46,7 @@ use late::Late;
 
 const QUERY: u8 = 0;
 const BADVERS: u16 = 16;
+const BADCOOKIE: u16 = 23;
 
 /// What the sockets of one worker are answered by.
 pub trait Respond: 'static {
@@ -133,6 +134,18 @@ enum Look {
     Say(Vec<u8>),
     /// It may be answered.
     Admit(Admitted),
+}
+
+/// The cookie of a request (RFC 7873 §5.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SentCookie {
+    None,
+    /// Without a server's part.
+    Client,
+    /// We gave it to this address lately.
+    Ours,
+    /// We did not.
+    NotOurs,
 }
 
 /// A request that may be answered: all that is kept of it while it waits.
@@ -305,10 +318,12 @@ impl Service {
     ) -> Result<(Question, bool), Refusal> {
         let header = message.header();
         let mut genuine = over == Transport::Tcp;
+        let mut sent = SentCookie::None;
         let say =
             |rcode: Rcode, code: u16, text: &str| Err(Refusal(rcode as u16, Some(Ede::new(code, text))));
         if let Some(edns) = message.edns() {
-            genuine |= self.read_edns(settings, edns, client, over, asker)?;
+            sent = self.read_edns(settings, edns, client, over, asker)?;
+            genuine |= sent == SentCookie::Ours;
         }
         if !settings.allow.allows(client) {
             let ede = Ede::new(Ede::PROHIBITED, "this client may not ask here");
@@ -317,12 +332,17 @@ impl Service {
         if header.opcode() != QUERY {
             return say(Rcode::NotImp, Ede::NOT_SUPPORTED, "only queries are answered");
         }
-        let Some(question) = message.question() else {
-            return say(Rcode::FormErr, Ede::INVALID_DATA, "there is no question");
-        };
         if header.ancount != 0 || header.nscount != 0 {
             return say(Rcode::FormErr, Ede::INVALID_DATA, "a query has no answer or authority records");
         }
+        let Some(question) = message.question() else {
+            return match sent {
+                SentCookie::None => say(Rcode::FormErr, Ede::INVALID_DATA, "there is no question"),
+                // It wants a cookie, or to know whether the one that it has is good (RFC 7873 §5.4).
+                SentCookie::Client | SentCookie::Ours => Err(Refusal(Rcode::NoError as u16, None)),
+                SentCookie::NotOurs => Err(Refusal(BADCOOKIE, None)),
+            };
+        };
         if !header.has(Header::RD) {
             // Whoever wants to know what is cached here is not told; the code is RFC 8914 §4.21's.
             return say(Rcode::Refused, Ede::NOT_AUTHORITATIVE, "recursion must be desired (RD=1)");
@@ -345,7 +365,7 @@ impl Service {
         Ok((question.clone(), genuine))
     }
 
-    /// Does the client send a cookie of ours?
+    /// What EDNS says of the client and its wishes; which cookie it sends.
     fn read_edns(
         &self,
         settings: &Settings,
@@ -353,32 +373,37 @@ impl Service {
         client: IpAddr,
         over: Transport,
         asker: &mut Asker,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<SentCookie, Refusal> {
         let our_size = settings.config.resolver.edns_buffer_size;
         let wants_trace = edns.option(explain::OPTION_TRACE).is_some();
         let mut ours = AskerEdns { dnssec_ok: edns.dnssec_ok, our_size, wants_trace, ..AskerEdns::default() };
         if over == Transport::Udp {
             asker.limit = respond::udp_limit(edns.udp_size, our_size);
         }
-        let mut has_cookie = false;
+        let mut sent = SentCookie::None;
         if edns.version > 0 {
             asker.edns = Some(ours);
             return Err(Refusal(BADVERS, None));
         }
-        if let Some(option) = edns.option(respond::OPTION_COOKIE) {
-            match self.cookies.answer(option, client, self.cookie_time()) {
+        if let Some(edns_cookie) = edns.option(respond::OPTION_COOKIE) {
+            match self.cookies.answer(edns_cookie, client, self.cookie_time()) {
                 CookieAnswer::Malformed => {
                     asker.edns = Some(ours);
                     return Err(Refusal(Rcode::FormErr as u16, None));
                 }
                 CookieAnswer::Reply { option, valid } => {
                     ours.cookie = Some(option.to_vec());
-                    has_cookie = valid;
+                    let has_server_part = edns_cookie.len() > crate::upstream::cookies::CLIENT_OCTETS;
+                    sent = match (valid, has_server_part) {
+                        (true, _) => SentCookie::Ours,
+                        (false, true) => SentCookie::NotOurs,
+                        (false, false) => SentCookie::Client,
+                    };
                 }
             }
         }
         asker.edns = Some(ours);
-        Ok(has_cookie)
+        Ok(sent)
     }
 
     async fn resolve(
