@@ -60,7 +60,7 @@ pub struct Server {
     crowd: Crowd,
     plain_until: Option<Instant>,
     no_case_until: Option<Instant>,
-    /// Its server cookie, 8–32 octets (RFC 7873 §4.2).
+    /// The cookie that it was last seen with: ours, 8 octets, and its part, 8–32 octets (RFC 7873 §4.2).
     pub cookie: Option<Vec<u8>>,
     no_cookie_until: Option<Instant>,
     /// Which of our client cookies it is sent: another one after each pause.

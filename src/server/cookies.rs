@@ -1,15 +1,20 @@
 //! DNS cookies towards clients: is this the address it claims to be?
 //!
 //! Knows: RFC 7873 §5.2 with the interoperable construction of RFC 9018 §4 (version 1,
-//! SipHash-2-4) and one previous secret (RFC 9018 §5). Keeps no state per client. Deliberately does
+//! SipHash-2-4) and one previous secret (RFC 9018 §5), renewed each day (RFC 7873 §7.1). Keeps no state per client. Deliberately does
 //! not know: what a client without a valid cookie is refused, or over which transport it came.
 //! Shown by: the vectors of RFC 9018 appendix A below.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use siphasher::sip::SipHasher24;
+use tokio::time::Instant;
 
-use crate::upstream::cookies::split;
+pub(super) use crate::upstream::cookies::CLIENT_OCTETS;
+use crate::upstream::cookies::{RENEW_AFTER, secret, split};
+use crate::world::Rng;
 
 /// Octets of the option with a server cookie of version 1 (RFC 9018 §4.4).
 pub const OPTION_OCTETS: usize = 24;
@@ -87,6 +92,29 @@ impl Cookies {
     }
 }
 
+/// The secrets of today and yesterday.
+pub struct Keyring(ArcSwap<(Cookies, Instant)>);
+
+impl Keyring {
+    /// Begins with `secret` at `now`.
+    pub fn new(secret: [u8; 16], now: Instant) -> Keyring {
+        Keyring(ArcSwap::from_pointee((Cookies::new(secret), now)))
+    }
+
+    /// Those to be used at `now`: with another secret each day.
+    pub fn at(&self, now: Instant, rng: &Rng) -> Cookies {
+        let held = self.0.load();
+        let (cookies, since) = &**held;
+        if now.saturating_duration_since(*since) < RENEW_AFTER {
+            return cookies.clone();
+        }
+        let renewed = cookies.rotated(secret(rng));
+        // Another thread may have been first: then its secret is the one.
+        self.0.compare_and_swap(&held, Arc::new((renewed, now)));
+        self.0.load().0.clone()
+    }
+}
+
 /// Version, reserved, timestamp.
 fn server_fixed(now: u32) -> [u8; 8] {
     let ([v, r, s, t], [a, b, c, d]) = (VERSION_1, now.to_be_bytes());
@@ -116,6 +144,8 @@ fn hash(key: &SipHasher24, client_cookie: &[u8; 8], fixed: &[u8; 8], client: IpA
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn hex<const N: usize>(text: &str) -> [u8; N] {
@@ -193,6 +223,22 @@ mod tests {
         }
         assert!(!valid(&[&good[..], &[0; 16]].concat(), client, made), "an option of 40 octets");
         assert!(!valid(&good[..16], client, made));
+    }
+
+    #[test]
+    fn a_secret_lasts_a_day_and_its_cookies_a_while_longer() {
+        let (start, rng) = (Instant::now(), Rng::seeded(1));
+        let (keyring, client) = (Keyring::new([7; 16], start), ip("192.0.2.1"));
+        let ask = |option: &[u8], at: Instant| match keyring.at(at, &rng).answer(option, client, 1_000) {
+            CookieAnswer::Reply { option, valid } => (option, valid),
+            CookieAnswer::Malformed => panic!("malformed"),
+        };
+        let (first, _) = ask(&[1; 8], start);
+        assert_eq!(ask(&first, start + RENEW_AFTER - Duration::from_secs(1)), (first, true));
+        let (second, valid) = ask(&first, start + RENEW_AFTER);
+        assert!(valid && second != first, "the secret until now is still good");
+        assert_eq!(ask(&second, start + RENEW_AFTER), (second, true));
+        assert!(!ask(&first, start + 2 * RENEW_AFTER).1);
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl Door {
             return None;
         }
         let mut answers = self.answers.borrow_mut();
+        let came = now;
         let now = service.nanos(now);
         let cache = service.resolver.cache();
         let ready = answers.get(ask, now, &cache.stamps, |places| cache.rrsets.touch(places))?;
@@ -62,7 +63,7 @@ impl Door {
         };
         let cookie = match edns.cookie {
             None => None,
-            Some(option) => match service.cookies.answer(option, client.ip(), service.cookie_time()) {
+            Some(option) => match service.judge_cookie(option, client.ip(), came) {
                 CookieAnswer::Reply { option, .. } => Some(option),
                 CookieAnswer::Malformed => return None,
             },

@@ -38,9 +38,10 @@ use crate::respond::{self, Asker, AskerEdns};
 use crate::rrset::{Class, Question, RrType};
 use crate::security::Security;
 use crate::trace::{End, Event, Policy, Ttl, Why};
+use crate::upstream::cookies::secret;
 use crate::wire::{Header, Message, Name, ReadError};
 use crate::world::{Transport, World};
-use cookies::{CookieAnswer, Cookies};
+use cookies::{CookieAnswer, Keyring};
 use door::Keeper;
 use late::Late;
 
@@ -68,7 +69,7 @@ pub trait Respond: 'static {
 pub struct Service {
     settings: ArcSwap<Settings>,
     resolver: Arc<Resolver>,
-    cookies: Cookies,
+    cookies: Keyring,
     late: Late,
     local_names: LocalNames,
     /// Where the clock of ready packets begins.
@@ -167,10 +168,8 @@ impl Service {
 
     /// The same, saying whether special-use names are answered at the door.
     pub fn with_local_names(config: Arc<Config>, world: World, local_names: LocalNames) -> Arc<Service> {
-        let mut secret = [0; 16];
-        secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
-        secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
         let started = world.clock.now();
+        let cookies = Keyring::new(secret(&world.rng), started);
         let resolver = Resolver::new(&config, world);
         let settings = Settings::new(config, local_names);
         resolver.keep_local(Arc::clone(&settings.local));
@@ -178,7 +177,7 @@ impl Service {
             started,
             resolver,
             settings: ArcSwap::from_pointee(settings),
-            cookies: Cookies::new(secret),
+            cookies,
             late: Late::default(),
             local_names,
         })
@@ -218,9 +217,12 @@ impl Service {
         u64::try_from(at.saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Seconds modulo 2^32: RFC 9018 §4.3 compares them by serial arithmetic.
-    fn cookie_time(&self) -> u32 {
-        self.resolver.world().clock.wall() as u32
+    /// Judges the COOKIE option of a request that came from `client` at `now`.
+    fn judge_cookie(&self, option: &[u8], client: IpAddr, now: Instant) -> CookieAnswer {
+        let world = self.resolver.world();
+        // Seconds modulo 2^32: RFC 9018 §4.3 compares them by serial arithmetic.
+        let wall = world.clock.wall() as u32;
+        self.cookies.at(now, &world.rng).answer(option, client, wall)
     }
 
     /// Follows the keys of zones with trust anchors (RFC 5011), if that is configured, for as long as it
@@ -386,14 +388,14 @@ impl Service {
             return Err(Refusal(BADVERS, None));
         }
         if let Some(edns_cookie) = edns.option(respond::OPTION_COOKIE) {
-            match self.cookies.answer(edns_cookie, client, self.cookie_time()) {
+            match self.judge_cookie(edns_cookie, client, self.resolver.world().clock.now()) {
                 CookieAnswer::Malformed => {
                     asker.edns = Some(ours);
                     return Err(Refusal(Rcode::FormErr as u16, None));
                 }
                 CookieAnswer::Reply { option, valid } => {
                     ours.cookie = Some(option.to_vec());
-                    let has_server_part = edns_cookie.len() > crate::upstream::cookies::CLIENT_OCTETS;
+                    let has_server_part = edns_cookie.len() > cookies::CLIENT_OCTETS;
                     sent = match (valid, has_server_part) {
                         (true, _) => SentCookie::Ours,
                         (false, true) => SentCookie::NotOurs,

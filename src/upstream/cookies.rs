@@ -6,8 +6,13 @@
 //! Shown by: the tests below.
 
 use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use siphasher::sip::SipHasher24;
+use tokio::time::Instant;
+
+use crate::world::{Rng, lock};
 
 /// EDNS option code (RFC 7873 §4).
 pub const OPTION_CODE: u16 = 10;
@@ -15,6 +20,36 @@ pub const OPTION_CODE: u16 = 10;
 pub const CLIENT_OCTETS: usize = 8;
 /// Octets of the shortest and the longest server cookie (RFC 7873 §4).
 pub const SERVER_OCTETS: std::ops::RangeInclusive<usize> = 8..=32;
+
+/// A secret is used for so long: 36 days are the most that RFC 7873 §7.1 allows.
+pub const RENEW_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+/// 128 unguessable bits.
+pub(crate) fn secret(rng: &Rng) -> [u8; 16] {
+    let mut secret = [0; 16];
+    secret[..8].copy_from_slice(&rng.u64().to_be_bytes());
+    secret[8..].copy_from_slice(&rng.u64().to_be_bytes());
+    secret
+}
+
+/// The secret of today.
+pub struct Secret(Mutex<([u8; 16], Instant)>);
+
+impl Secret {
+    /// Begins at `now`.
+    pub fn new(rng: &Rng, now: Instant) -> Secret {
+        Secret(Mutex::new((secret(rng), now)))
+    }
+
+    /// The one to be used at `now`. Another one makes another client cookie, to which no server's part belongs.
+    pub fn at(&self, now: Instant, rng: &Rng) -> [u8; 16] {
+        let mut held = lock(&self.0);
+        if now.saturating_duration_since(held.1) >= RENEW_AFTER {
+            *held = (secret(rng), now);
+        }
+        held.0
+    }
+}
 
 /// What a reply's COOKIE option says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +67,17 @@ pub enum ReplyCookie<'a> {
     Mismatch,
 }
 
-/// Our cookie for `server`. `secret` is made at start and never leaves the process, so that cookies
+/// Our cookie for `server`. `secret` is made at start and each day, and never leaves the process, so that cookies
 /// neither outlive it nor link two servers' views of us (RFC 9018 §3, §8.1). `generation` counts the
 /// pauses in which a server was not sent one.
 pub fn client_cookie(secret: &[u8; 16], server: IpAddr, generation: u32) -> [u8; CLIENT_OCTETS] {
     let input = [&octets(server)[..], &generation.to_be_bytes()].concat();
     SipHasher24::new_with_key(secret).hash(&input).to_le_bytes()
+}
+
+/// The server's part of the cookie that it was last seen with, if that was given for `client`; it may be empty.
+pub fn server_part<'a>(kept: Option<&'a [u8]>, client: &[u8; CLIENT_OCTETS]) -> &'a [u8] {
+    kept.and_then(|kept| kept.strip_prefix(client)).unwrap_or_default()
 }
 
 fn octets(address: IpAddr) -> [u8; 16] {
@@ -84,6 +124,19 @@ mod tests {
         }
         assert!(seen.insert(client_cookie(&secret, "2001:db8::1".parse().unwrap(), 0)));
         assert_eq!(client_cookie(&secret, server(7), 0), client_cookie(&secret, server(7), 0));
+    }
+
+    #[test]
+    fn another_secret_each_day_leaves_no_server_its_part() {
+        let (start, rng) = (Instant::now(), Rng::seeded(1));
+        let secret = Secret::new(&rng, start);
+        let cookie = |at| client_cookie(&secret.at(at, &rng), "192.0.2.1".parse().unwrap(), 0);
+        let first = cookie(start);
+        let kept = [&first[..], &[9; 16]].concat();
+        assert_eq!(server_part(Some(&kept), &cookie(start + RENEW_AFTER - Duration::from_secs(1))), [9; 16]);
+        let second = cookie(start + RENEW_AFTER);
+        assert_eq!((first == second, server_part(Some(&kept), &second)), (false, &[][..]));
+        assert_eq!(server_part(None, &second), [0; 0]);
     }
 
     #[test]

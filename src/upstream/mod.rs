@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cookies::ReplyCookie;
+use cookies::{ReplyCookie, Secret};
 use tokio::time::Instant;
 
 use crate::budget::Purpose;
@@ -115,7 +115,7 @@ pub enum AskError {
 /// The sending side of the resolver.
 pub struct Upstream {
     world: World,
-    secret: [u8; 16],
+    secret: Secret,
     warned: Mutex<Option<Instant>>,
 }
 
@@ -161,9 +161,7 @@ impl Drop for Waiting<'_> {
 impl Upstream {
     /// One for all workers.
     pub fn new(world: World) -> Upstream {
-        let mut secret = [0; 16];
-        secret[..8].copy_from_slice(&world.rng.u64().to_be_bytes());
-        secret[8..].copy_from_slice(&world.rng.u64().to_be_bytes());
+        let secret = Secret::new(&world.rng, world.clock.now());
         Upstream { world, secret, warned: Mutex::default() }
     }
 
@@ -332,7 +330,9 @@ impl Upstream {
                 s.replied(rtt, now);
             }
             match &cookie {
-                ReplyCookie::Echoed { server: Some(server_part) } => s.cookie = Some(server_part.to_vec()),
+                ReplyCookie::Echoed { server: Some(server_part) } => {
+                    s.cookie = Some([&outgoing.cookie[..], server_part].concat())
+                }
                 ReplyCookie::Absent if manner.edns && manner.cookie && (tcp || !suspicious) => {
                     s.mark_cookieless(now)
                 }
@@ -402,11 +402,13 @@ impl Upstream {
         let mut writer = MessageWriter::new(id, flags, 512);
         // A question always fits: 12 + 255 + 4 octets.
         let _ = writer.question(&question);
-        let (server_part, generation) = query.known.with(|s| (s.cookie.clone(), s.cookie_generation));
-        let cookie = cookies::client_cookie(&self.secret, query.server.ip(), generation);
-        let had_server_cookie = server_part.is_some();
+        let (kept, generation) = query.known.with(|s| (s.cookie.clone(), s.cookie_generation));
+        let secret = self.secret.at(self.world.clock.now(), rng);
+        let cookie = cookies::client_cookie(&secret, query.server.ip(), generation);
+        let server_part = cookies::server_part(kept.as_deref(), &cookie);
+        let had_server_cookie = !server_part.is_empty();
         if manner.edns {
-            let option = [&cookie[..], server_part.as_deref().unwrap_or_default()].concat();
+            let option = [&cookie[..], server_part].concat();
             let options = if manner.cookie { vec![(cookies::OPTION_CODE, option)] } else { Vec::new() };
             const DO: u16 = 0x8000;
             let flags = if request.config.dnssec.validation { DO } else { 0 };
