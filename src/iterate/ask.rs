@@ -36,9 +36,6 @@ use crate::world::{BoxFuture, Rng};
 /// The servers of one zone get so long for one question; four silent ones cost less than the four
 /// seconds after which people think that the network is gone.
 pub const TIME_PER_ZONE: Duration = Duration::from_millis(2_800);
-/// Of that so long goes to a minimised question that nobody answers: the rest is for the whole one, since there are servers that
-/// drop what they do not have (RFC 9156 §3). Four dead ones are sent no more than twelve messages by both.
-const TIME_PER_PART: Duration = Duration::from_millis(2_000);
 /// So long the others get when one server has answered with no authority of its own.
 const TIME_FOR_BETTER: Duration = Duration::from_millis(400);
 /// Useless replies to one question after which the zone counts as broken.
@@ -57,26 +54,6 @@ const LOOKUPS_PER_ZONE: usize = 4;
 /// Of these, names whose glue was of no use: mostly it was right and the servers are not.
 const LOOKUPS_PAST_GLUE: usize = 2;
 
-/// How much of the name is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
-    Whole,
-    /// A minimised question.
-    Part,
-    /// The whole name, after nobody has answered a part of it.
-    WholeAfterPart,
-}
-
-impl Shown {
-    fn time(self) -> Duration {
-        match self {
-            Shown::Whole => TIME_PER_ZONE,
-            Shown::Part => TIME_PER_PART,
-            Shown::WholeAfterPart => TIME_PER_ZONE.saturating_sub(TIME_PER_PART),
-        }
-    }
-}
-
 /// What the loop waits for.
 enum Happening {
     Replied { candidate: usize, result: Result<Received, AskError> },
@@ -92,7 +69,7 @@ struct Context<'a> {
     question: &'a Question,
     scope: &'a Scope,
     manner: Manner,
-    shown: Shown,
+    minimised: bool,
     until: Instant,
 }
 
@@ -148,11 +125,11 @@ impl Walker {
         question: &Question,
         scope: &Scope,
         manner: Manner,
-        shown: Shown,
+        minimised: bool,
     ) -> Result<(Reply, SocketAddr), Arc<Failure>> {
         let manner = if cut.kind == CutKind::Forward { Manner::Forwarder } else { manner };
-        let until = (self.world.clock.now() + shown.time()).min(request.budget.deadline());
-        let context = Context { walker: self, request, cut, question, scope, manner, shown, until };
+        let until = (self.world.clock.now() + TIME_PER_ZONE).min(request.budget.deadline());
+        let context = Context { walker: self, request, cut, question, scope, manner, minimised, until };
         let mut asking = Asking::new(context);
         match asking.run().await {
             Ok((Reply::Unusable(_), server)) => {
@@ -178,7 +155,7 @@ impl Walker {
             let address = Question::new(question.name.clone(), RrType::A);
             let hop = match self.remembered(request, &address) {
                 Some(hop) => hop,
-                None => match self.ask(request, cut, &address, scope, manner, Shown::Whole).await {
+                None => match self.ask(request, cut, &address, scope, manner, false).await {
                     Ok((reply @ (Reply::Data { .. } | Reply::NoData { .. }), _)) => {
                         let Some(hop) = self.cache.rrsets.hop_of(reply) else { return false };
                         self.store(request, &address, hop, &Judged::UNCHECKED, scope)
@@ -486,7 +463,7 @@ impl<'a> Asking<'a> {
                 zone: &context.cut.zone,
                 question: context.question,
                 recursive: context.manner == Manner::Forwarder,
-                minimised: context.shown == Shown::Part,
+                minimised: context.minimised,
                 purpose,
                 scope: context.scope.id,
                 until: context.until,
@@ -634,11 +611,11 @@ impl<'a> Asking<'a> {
     /// Did every server say nothing and claim no authority? Not where one was silent or said something else: it may know
     /// better. Of a part of a name the whole one tells more.
     fn nothing(&self) -> Option<(Reply, SocketAddr)> {
-        let Context { shown, request, .. } = self.context;
+        let Context { minimised, request, .. } = self.context;
         let nothing_else = self.tally == Tally { lame: self.empties, ..Tally::default() };
         let all_asked = self.limit.is_none() && self.lookup_limit.is_none() && self.lookups_under_way == 0;
         let in_time = self.now() < request.budget.deadline();
-        let server = self.empty.filter(|_| nothing_else && all_asked && in_time && shown != Shown::Part)?;
+        let server = self.empty.filter(|_| nothing_else && all_asked && in_time && !minimised)?;
         Some((Reply::Unusable(Flaw::Empty), server))
     }
 

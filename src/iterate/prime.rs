@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ask::Shown;
 use super::reach::usable;
 use super::{Scope, Walker};
 use crate::cache::cuts::Cut;
@@ -52,7 +51,7 @@ impl Walker {
         let hints = Arc::new(root_from_hints(&request.config, now + CONFIGURED_LIFE));
         let question = Question::new(Name::root(), RrType::NS);
         let scope = Scope::hop(request.trace.open());
-        let reply = self.ask(request, &hints, &question, &scope, Manner::Priming, Shown::Whole).await;
+        let reply = self.ask(request, &hints, &question, &scope, Manner::Priming, false).await;
         let Ok((Reply::Referral(mut referral), _)) = reply else { return };
         for server in &mut referral.servers {
             // RFC 9609 §3.3: not every address needs to come along.

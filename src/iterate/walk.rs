@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use tokio::time::timeout_at;
 
-use super::ask::Shown;
 use super::flights::{Key, Lead, Role, Usage};
 use super::prime::{CONFIGURED_LIFE, root_from_hints};
 use super::{Scope, Walker, minimise, out_of};
@@ -58,7 +57,7 @@ impl Walker {
         let labels = name.label_count();
         let mut shown = cut.zone.label_count();
         let mut minimise = request.config.resolver.qname_minimisation;
-        let (mut awaited, mut shown_whole) = (None, Shown::Whole);
+        let mut awaited = None;
         loop {
             request.trace.note(scope.id, || Event::CutFound {
                 zone: cut.zone.clone(),
@@ -104,7 +103,7 @@ impl Walker {
                     waiting.notify_one();
                 }
                 let (reply, server) =
-                    self.ask(request, &cut, question, scope, Manner::Authority, shown_whole).await?;
+                    self.ask(request, &cut, question, scope, Manner::Authority, false).await?;
                 match reply {
                     Reply::Referral(referral) => {
                         if *rtype == RrType::DS && referral.zone == *name {
@@ -118,7 +117,7 @@ impl Walker {
                     reply => return Ok(Walked::Reply { reply, zone: cut.zone.clone(), server }),
                 }
             } else {
-                match self.ask(request, &cut, &part, scope, Manner::Authority, Shown::Part).await {
+                match self.ask(request, &cut, &part, scope, Manner::Authority, true).await {
                     Ok((Reply::Referral(referral), _)) => cut = self.enter(request, referral, &cut),
                     Ok((Reply::Alias { redirection, rank, volunteered, proof }, server)) => {
                         if let Some(dname) = redirection.dname() {
@@ -151,17 +150,10 @@ impl Walker {
                         minimise = false;
                         continue;
                     }
-                    Err(failure) if was_silent(&failure) => {
-                        request.budget.minimised_in_vain();
-                        minimise = false;
-                        shown_whole = Shown::WholeAfterPart;
-                        continue;
-                    }
                     Err(failure) => return Err(Arc::new(failure.about(name, *rtype))),
                 }
             }
             from = CutFrom::Referral;
-            shown_whole = Shown::Whole;
             minimise = request.config.resolver.qname_minimisation;
             shown = cut.zone.label_count();
             if for_reach && let Some(glue) = self.glue_for(&cut, name) {
@@ -264,14 +256,6 @@ impl Walker {
 fn answered_badly(failure: &Failure) -> bool {
     match failure {
         Failure::NoServer { tally, .. } => !tally.is_unheard(),
-        _ => false,
-    }
-}
-
-/// Did nobody answer who could be reached?
-fn was_silent(failure: &Failure) -> bool {
-    match failure {
-        Failure::NoServer { tally, .. } => tally.is_unheard() && tally.silent > 0,
         _ => false,
     }
 }
