@@ -14,9 +14,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::cache::Cache;
 use crate::cache::hop::{Alias, Denial, Held, Hop};
 use crate::cache::rrsets::Freshness;
+use crate::cache::{Cache, failures};
 use crate::chain::Chain;
 use crate::config::Config;
 use crate::dnssec::anchors::TrustAnchors;
@@ -391,7 +391,7 @@ impl Resolver {
                 let failure = Failure::Limit { limit: Limit::Patience, at: owner.clone() };
                 let now = self.world.clock.now();
                 if self.cache.is_in(request.era) {
-                    self.cache.failures.wait(owner, asked.rtype, &Arc::new(failure), now);
+                    self.cache.failures.hold(owner, asked.rtype, &Arc::new(failure), failures::FIRST, now);
                 }
                 tokio::spawn(fetching);
                 // Another question may have told meanwhile what there is now.
@@ -442,9 +442,12 @@ impl Resolver {
         let now = self.world.clock.now();
         match &outcome {
             Ok(_) => self.cache.failures.forget(&asked.name, asked.rtype),
-            // This request's own limits say nothing about the name, and nor does this machine's trouble.
-            Err(failure)
-                if failure.is_own_limit() || failure.is_momentary() || !self.cache.is_in(request.era) => {}
+            // This request's own limits say nothing about the name.
+            Err(failure) if failure.is_own_limit() || !self.cache.is_in(request.era) => {}
+            // RFC 9520 §3.2: at least so long.
+            Err(failure) if failure.is_momentary() => {
+                self.cache.failures.hold(&asked.name, asked.rtype, failure, failures::SHORTEST, now);
+            }
             Err(failure) => {
                 self.cache.failures.store(&asked.name, asked.rtype, failure, None, now);
             }

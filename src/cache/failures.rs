@@ -65,12 +65,13 @@ impl Failures {
         Some(entry.until.duration_since(now))
     }
 
-    /// Remembers for the first life of a failure that `name` is waited for in vain. How that ends is not known: the
-    /// next failure lasts no longer for it.
-    pub fn wait(&self, name: &Name, rtype: RrType, failure: &Arc<Failure>, now: Instant) {
+    /// Remembers for so long what says little of the name: that it is waited for in vain, or that this machine has no
+    /// network. The next failure lasts no longer for it.
+    pub fn hold(&self, name: &Name, rtype: RrType, failure: &Arc<Failure>, lasting: Duration, now: Instant) {
         let key = (name.clone(), rtype);
-        let life = self.cache.get(&key).map_or(FIRST / 2, |e| e.life);
-        self.cache.insert(key, Entry { failure: Arc::clone(failure), until: now + FIRST, life });
+        let last = self.cache.get(&key).filter(|e| now < e.until + LONGEST);
+        let life = last.map_or(FIRST / 2, |e| e.life);
+        self.cache.insert(key, Entry { failure: Arc::clone(failure), until: now + lasting, life });
         self.stamps.change(name, false);
     }
 

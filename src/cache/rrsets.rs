@@ -132,17 +132,24 @@ impl RrSets {
             let by = |new: &Entry| {
                 new.terms.stored > old.terms.stored
                     && !new.terms.is_bogus()
+                    && replaces(new.terms.rank, old.terms.rank, *left != Left::Stale)
                     && !old.terms.outweighs(&new.terms, now)
             };
             let by_alias = || {
                 let alias = aliased.as_ref().filter(|(new, _)| new.is_alias() && by(new));
-                !rtype.may_sit_beside_cname() && !old.is_of_apex() && alias.is_some()
+                let stays = rtype.may_sit_beside_cname() || (old.is_of_apex() && *left != Left::Stale);
+                !stays && alias.is_some()
             };
             // While it lives it stays: who denies one type may have another.
             let by_denial = || view.any(name, ALL_TYPES).is_some_and(|(new, _)| by(&new));
             by_alias() || (*left == Left::Stale && by_denial())
         });
         let cname = aliased.and_then(|(entry, left)| Some((entry, left?)));
+        if replaced && own.knows_none_of(name, [rtype, RrType::CNAME, ALL_TYPES]) {
+            // Nor is it to be in the way of what comes in its place.
+            self.store.remove(name, rtype);
+            self.stamps.change(name, reaches_below(rtype));
+        }
         let exact = exact.filter(|_| !replaced);
         if let Some((entry, left)) = &exact
             && let Content::Set(set) = &entry.content
@@ -248,7 +255,8 @@ impl RrSets {
             // the zone whose SOA they show.
             Hop::NxDomain(denial)
                 if judged.security != Security::Secure
-                    && (denial.soa.as_ref().is_some_and(|soa| soa.set.owner == question.name)
+                    && ((rank == Rank::AuthAnswer
+                        && denial.soa.as_ref().is_some_and(|soa| soa.set.owner == question.name))
                         || (question.rtype == RrType::DS && self.has_something(&question.name, now))) =>
             {
                 Hop::NoData(denial)
@@ -412,7 +420,8 @@ impl RrSets {
                 replaces(terms.rank, old.rank, lives) && !old.outweighs(terms, now) && (lives_too || !lives)
             };
             let old = self.store.get(self.store.place(name, rtype), name, rtype);
-            if old.is_some_and(|old| gives_way(&old.terms) && !(said.is_alias() && old.is_of_apex())) {
+            let stays = |old: &Entry| said.is_alias() && old.is_of_apex() && old.terms.left(now) > 0;
+            if old.is_some_and(|old| gives_way(&old.terms) && !stays(&old)) {
                 self.store.remove(name, rtype);
             }
         };
@@ -429,6 +438,9 @@ impl RrSets {
                 }
             }
             Content::NxDomain(_) => {
+                for rtype in COMMON_TYPES {
+                    remove(rtype, false);
+                }
                 remove(said_of, true);
                 remove_alias();
             }

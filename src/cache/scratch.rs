@@ -9,6 +9,7 @@ use super::blocks::Place;
 use super::entry::{ALL_TYPES, Entry, Key};
 use super::stamps::Stamp;
 use crate::dnssec::Trust;
+use crate::rrset::RrType;
 use crate::wire::Name;
 use crate::world::lock;
 
@@ -106,6 +107,12 @@ impl Scratch {
 
     pub(super) fn get(&self, key: &Key) -> Option<Arc<Entry>> {
         lock(&self.known).get(key).cloned()
+    }
+
+    /// Is what is known of these types of `name` what everybody knows?
+    pub(super) fn knows_none_of(&self, name: &Name, types: [RrType; 3]) -> bool {
+        let known = lock(&self.known);
+        known.is_empty() || types.into_iter().all(|rtype| !known.contains_key(&Key::new(name, rtype)))
     }
 
     /// Has this request been told that some name does not exist, which may have been for itself only?

@@ -33,6 +33,8 @@ const FORWARDER_PATIENCE: Duration = Duration::from_millis(1_500);
 pub const QUIET_STREAK: u32 = 4;
 /// See [`QUIET_STREAK`].
 pub const QUIET_FOR: Duration = Duration::from_secs(2);
+/// A quiet server comes last; so often one question goes there as if it were not, or nobody would notice that it is back.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// A lame server comes last for its zone for so long.
 pub const LAME_FOR: Duration = Duration::from_secs(60);
 /// Zones remembered per server as lame.
@@ -55,7 +57,8 @@ pub struct Server {
     streak: u32,
     last_reply: Option<Instant>,
     first_silence: Option<Instant>,
-    is_quiet: bool,
+    /// Quiet, and until when nobody looks whether it still is.
+    quiet_until: Option<Instant>,
     /// Those who wait for it, whatever the zone.
     crowd: Crowd,
     plain_until: Option<Instant>,
@@ -87,7 +90,7 @@ impl Server {
         self.streak = 0;
         self.last_reply = Some(now);
         self.first_silence = None;
-        self.is_quiet = false;
+        self.quiet_until = None;
     }
 
     /// A question leaves for the first time that is not one of many for its zone.
@@ -95,6 +98,9 @@ impl Server {
         let patience = if is_forwarder { FORWARDER_PATIENCE } else { self.repeat_patience() };
         self.crowd.thin_out(now, patience);
         self.crowd.asked(now, patience);
+        if self.quiet_until.is_some() {
+            self.quiet_until = Some(now + LOOK_AGAIN);
+        }
     }
 
     /// Something came, be it of no use.
@@ -107,7 +113,9 @@ impl Server {
         self.streak = self.streak.saturating_add(1);
         let since = *self.first_silence.get_or_insert(now);
         let quiet = self.last_reply.map_or(since, |reply| reply.max(since));
-        self.is_quiet |= self.streak >= QUIET_STREAK && now.duration_since(quiet) >= QUIET_FOR;
+        if self.streak >= QUIET_STREAK && now.duration_since(quiet) >= QUIET_FOR {
+            self.quiet_until.get_or_insert(now + LOOK_AGAIN);
+        }
     }
 
     /// Another server answered while this one was still waited for. Of a server that has answered
@@ -122,8 +130,9 @@ impl Server {
     /// Every exchange of a whole attempt at a zone came to nothing: quiet at once. Not more than that: there are servers
     /// that drop what they do not like, be it a type, a name, or a zone that somebody else has delegated to them.
     pub fn gave_up(&mut self, now: Instant) {
-        self.is_quiet |=
-            self.streak > 0 && self.last_reply.is_none_or(|reply| now.duration_since(reply) >= QUIET_FOR);
+        if self.streak > 0 && self.last_reply.is_none_or(|reply| now.duration_since(reply) >= QUIET_FOR) {
+            self.quiet_until.get_or_insert(now + LOOK_AGAIN);
+        }
     }
 
     /// How long to wait before another server is asked too.
@@ -149,10 +158,10 @@ impl Server {
 
     /// How it may be used for `zone`.
     pub fn standing(&self, zone: &Name, now: Instant) -> Standing {
-        let own = match self.is_quiet {
-            true => Standing::Quiet,
-            false if self.is_lame(zone, now) => Standing::Lame,
-            false => Standing::Good,
+        let own = match self.quiet_until {
+            Some(until) if now < until => Standing::Quiet,
+            _ if self.is_lame(zone, now) => Standing::Lame,
+            _ => Standing::Good,
         };
         own.max(self.crowd.standing(now))
     }
@@ -278,8 +287,10 @@ mod tests {
         }
         let now = start + Duration::from_secs(u64::from(QUIET_STREAK));
         assert_eq!(dead.standing(&zone, now), Standing::Quiet);
-        let later = now + Duration::from_secs(3_600);
-        assert_eq!(dead.standing(&zone, later), Standing::Quiet);
+        let later = now + LOOK_AGAIN;
+        assert_eq!(dead.standing(&zone, later), Standing::Good, "somebody looks again");
+        dead.asked(false, later);
+        assert_eq!(dead.standing(&zone, later), Standing::Quiet, "and nobody else");
         dead.replied(Duration::from_millis(5), later);
         assert_eq!(dead.standing(&zone, later), Standing::Good);
     }

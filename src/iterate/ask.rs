@@ -451,7 +451,7 @@ impl<'a> Asking<'a> {
         let patience = if others { patience } else { alone };
         let halves = WAITS.get(usize::from(candidate.tries)).copied().unwrap_or(LONGEST_WAIT);
         self.hedge_at = Some(now + patience * halves / 2);
-        let again = candidate.tries > 0;
+        let again = candidate.tries > 1; // one loss is mostly a loss
         candidate.tries += 1;
         candidate.under_way += 1;
         let (name, heard) = (candidate.name.clone(), Arc::clone(&candidate.heard));
@@ -487,11 +487,14 @@ impl<'a> Asking<'a> {
             self.names.clear();
         } else if !may_go_deeper(scope) {
             // Who asks from higher up may find one: nobody is to be told that the zone has none.
-            self.lookup_limit = Some(Limit::Depth);
+            if self.has_glueless() {
+                self.lookup_limit = Some(Limit::Depth);
+            }
             self.names.clear();
         }
         let may = request.budget.may_look_up_address();
-        if !self.names.is_empty() && !may {
+        // What came with glue is a second thought: that none is left for it is no limit.
+        if self.has_glueless() && !may {
             self.lookup_limit = Some(Limit::Messages);
         }
         let full = self.lookups_under_way >= LOOKUPS_AT_ONCE || self.lookups >= LOOKUPS_PER_ZONE;

@@ -73,7 +73,7 @@ pub struct Query<'a> {
     pub scope: u32,
     /// When the caller stops waiting.
     pub until: Instant,
-    /// Nothing has come of it yet to the same question.
+    /// Nothing has come of it yet to the same question, asked twice.
     pub again: bool,
     /// Many wait for the server in vain for this zone: that it keeps silent says nothing about others.
     pub in_a_crowd: bool,
@@ -333,7 +333,13 @@ impl Upstream {
                 ReplyCookie::Echoed { server: Some(server_part) } => {
                     s.cookie = Some([&outgoing.cookie[..], server_part].concat())
                 }
-                ReplyCookie::Absent if manner.edns && manner.cookie && (tcp || !suspicious) => {
+                // Who is known for cookies leaves them out of refusals only.
+                ReplyCookie::Absent
+                    if manner.edns
+                        && manner.cookie
+                        && (tcp || !suspicious)
+                        && (s.cookie.is_none() || matches!(rcode, 0 | 3)) =>
+                {
                     s.mark_cookieless(now)
                 }
                 // It kept silent to a cookie.
