@@ -283,7 +283,7 @@ pub const SETTINGS: &[Setting] = &[
             why: "shorter fails for distant servers, and no client waits longer",
             field: |c| &mut c.resolver.timeout,
         },
-        help: "A question is answered within this, if only with SERVFAIL.",
+        help: "A question is answered within this, if only with SERVFAIL. Where many answers to one client are late at once, those over UDP without a cookie may leave up to 2 s later, or not at all.",
     },
     Setting {
         table: "forward",
